@@ -1,0 +1,100 @@
+"""What the data is: every table in the order of its references, and what is a series.
+
+Data, no SQL. The schema, the loader, the verifier, the policies and the docs
+read it here and nowhere else. Times are UTC, kept to the microsecond; prices are
+in the quote currency, volumes in base units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+from trdinger.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Series:
+    """A table of observations over time: a hypertable wherever the server has them.
+
+    time: the column that the hypertable is partitioned by.
+    segment_by: what names one series; rows of one value are compressed together.
+    order_by: the order inside a compressed segment, which is also the order in which
+        the loader must send rows ("timestamp" or "timestamp DESC").
+    chunk_interval: the span of time that one chunk holds.
+    compress_after: age from which a chunk is kept compressed.
+    """
+
+    table: str
+    time: str
+    segment_by: tuple[str, ...]
+    order_by: str
+    chunk_interval: timedelta
+    compress_after: timedelta
+    what: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The natural key: the segment and the time. `ON CONFLICT` names exactly these."""
+        return (*self.segment_by, self.time)
+
+    @property
+    def descending(self) -> bool:
+        """Whether a compressed segment runs from the newest row to the oldest."""
+        return self.order_by.upper().endswith(" DESC")
+
+
+OHLCV = Series(
+    table="ohlcv_data",
+    time="timestamp",
+    segment_by=("symbol", "timeframe"),
+    order_by="timestamp",
+    chunk_interval=timedelta(days=90),
+    compress_after=timedelta(days=30),
+    what="candles: open, high, low, close in quote currency, volume in base units",
+)
+FUNDING_RATE = Series(
+    table="funding_rate_data",
+    time="funding_timestamp",
+    segment_by=("symbol",),
+    order_by="funding_timestamp",
+    chunk_interval=timedelta(days=365),
+    compress_after=timedelta(days=90),
+    what="funding rates, a fraction per funding interval",
+)
+OPEN_INTEREST = Series(
+    table="open_interest_data",
+    time="data_timestamp",
+    segment_by=("symbol",),
+    order_by="data_timestamp",
+    chunk_interval=timedelta(days=365),
+    compress_after=timedelta(days=90),
+    what="open interest, as the exchange reports it",
+)
+
+SERIES: Mapping[str, Series] = MappingProxyType(
+    {series.table: series for series in (OHLCV, FUNDING_RATE, OPEN_INTEREST)}
+)
+
+# Parents before children, so that every foreign key finds its row.
+TABLES: tuple[str, ...] = (
+    "ohlcv_data",
+    "funding_rate_data",
+    "open_interest_data",
+    "data_collection_log",
+    "backtest_results",
+    "ga_experiments",
+    "generated_strategies",
+    "strategy_showcase",
+    "strategy_templates",
+)
+
+
+def series(table: str) -> Series:
+    """The series kept in `table`. Raises UsageError, which names the three, for any other."""
+    try:
+        return SERIES[table]
+    except KeyError:
+        raise UsageError(f"{table} is not a series.", hint=f"Series are: {', '.join(SERIES)}.") from None
