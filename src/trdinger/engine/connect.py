@@ -1,0 +1,149 @@
+"""Connections to one PostgreSQL database, of the three kinds that the project uses.
+
+- `connect`: psycopg, for statements, transactions and COPY;
+- `arrow`: ADBC, for reading series as Arrow batches;
+- `engine`: SQLAlchemy with its pool, for Alembic and the small relational tables.
+
+Every session speaks UTC, whatever the server's own time zone is. A server with one
+session (the embedded one) lets the second connection wait for the first, so hold one
+kind at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import adbc_driver_postgresql.dbapi
+import psycopg
+import sqlalchemy as sa
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import QueuePool
+
+from trdinger.engine.capabilities import Capabilities, probe
+from trdinger.engine.failures import speaking
+
+APPLICATION_NAME = "trdinger"
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """Pool and timeouts. Seconds, but for `statement_timeout` (milliseconds, 0 for none)."""
+
+    pool_size: int = 10
+    max_overflow: int = 20
+    pool_timeout: float = 30.0
+    pool_recycle: int = 1800
+    pre_ping: bool = True
+    connect_timeout: int = 10
+    statement_timeout: int = 0
+
+
+@dataclass(frozen=True)
+class Database:
+    """One PostgreSQL database, reached by `url` (drivername postgresql+psycopg).
+
+    sessions: how many connections it serves at once; None when that is the server's affair.
+    """
+
+    url: URL
+    options: ConnectionOptions = field(default_factory=ConnectionOptions)
+    sessions: int | None = None
+
+    def __str__(self) -> str:
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+    @property
+    def conninfo(self) -> str:
+        """libpq's form of the address, password included: for drivers, never for people.
+
+        Keywords and values, not a URL: no character of a password can end or break it.
+        """
+        said = self.url.get_dialect()().create_connect_args(self.url)[1]
+        return make_conninfo("", **self._defaults | dict(said))
+
+    @contextmanager
+    def connect(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
+        """A psycopg connection; commits at the end of the block, rolls back when it raises.
+
+        Raises TargetError (Transient where a retry may help).
+        """
+        with speaking(self), psycopg.connect(self.conninfo, autocommit=True) as connection:
+            self._prepare(connection)
+            connection.autocommit = autocommit
+            yield connection
+
+    @contextmanager
+    def arrow(self) -> Iterator[Any]:
+        """An ADBC connection (DB-API with Arrow results). Raises TargetError."""
+        with (
+            speaking(self),
+            adbc_driver_postgresql.dbapi.connect(self.conninfo, autocommit=True) as connection,
+        ):
+            with connection.cursor() as cursor:
+                for statement in self._first_statements:
+                    cursor.execute(statement)
+            yield connection
+
+    def engine(self) -> sa.Engine:
+        """A SQLAlchemy engine with its own pool, sized by the options and by what the server serves."""
+        size, overflow = self.options.pool_size, self.options.max_overflow
+        if self.sessions is not None:
+            size, overflow = min(size, self.sessions), 0
+        engine = sa.create_engine(
+            self.url,
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=overflow,
+            pool_timeout=self.options.pool_timeout,
+            pool_recycle=self.options.pool_recycle,
+            pool_pre_ping=self.options.pre_ping,
+            connect_args={
+                name: value for name, value in self._defaults.items() if name not in self.url.query
+            },
+        )
+
+        @event.listens_for(engine, "connect")
+        def _speak_utc(connection: psycopg.Connection[Any], _record: object) -> None:
+            autocommit = connection.autocommit
+            connection.autocommit = True
+            self._prepare(connection)
+            connection.autocommit = autocommit
+
+        return engine
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """What the server can do, read once. Raises TargetError when it cannot be reached."""
+        with self.connect(autocommit=True) as connection:
+            return probe(connection)
+
+    def fresh(self) -> Database:
+        """The same database with its capabilities unread: after an extension was created."""
+        return Database(self.url, self.options, self.sessions)
+
+    @property
+    def _defaults(self) -> dict[str, Any]:
+        """What libpq is told where the address itself says nothing of it."""
+        return {"connect_timeout": self.options.connect_timeout, "application_name": APPLICATION_NAME}
+
+    @property
+    def _first_statements(self) -> tuple[str, str]:
+        """Said in every session: UTC, and our limit instead of the server's (0: none)."""
+        return ("SET TIME ZONE 'UTC'", f"SET statement_timeout = {int(self.options.statement_timeout)}")
+
+    def _prepare(self, connection: psycopg.Connection[Any]) -> None:
+        connection.execute("; ".join(self._first_statements).encode())
+
+
+def sqlite_engine(url: URL, options: ConnectionOptions | None = None) -> sa.Engine:
+    """The application's SQLite database as an engine; waits up to five seconds for a lock."""
+    chosen = options or ConnectionOptions()
+    return sa.create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": 5.0}, pool_pre_ping=chosen.pre_ping
+    )

@@ -1,0 +1,1 @@
+"""Real faults as fixtures, one file each: a cut line, a full disk, a locked file, a well-aimed kill."""
