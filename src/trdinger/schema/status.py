@@ -1,0 +1,69 @@
+"""What a database holds of ours, from its catalog: revision, tables, hypertables, chunks, sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from trdinger.declaration import TABLES
+from trdinger.engine.connect import Database
+
+_CHUNKS = """
+SELECT hypertable_name, count(*), count(*) FILTER (WHERE is_compressed)
+FROM timescaledb_information.chunks WHERE hypertable_schema = current_schema GROUP BY hypertable_name
+"""
+
+
+def status(database: Database) -> dict[str, Any]:
+    """Server, edition, revision, and of each of our tables: estimated rows, bytes, chunks.
+
+    Takes milliseconds however many rows there are. Raises TargetError.
+    """
+    capabilities = database.capabilities
+    with database.connect(autocommit=True) as connection:
+        return {
+            "server": str(capabilities),
+            "edition": capabilities.edition,
+            "time_zone": capabilities.time_zone,
+            "revision": _revision(connection),
+            "tables": tables(connection, hypertables=capabilities.has("hypertables")),
+        }
+
+
+def tables(connection: psycopg.Connection[Any], *, hypertables: bool) -> list[dict[str, Any]]:
+    """Each of our tables that is there, in the declaration's order. Bytes include indexes and chunks."""
+    chunks: dict[str, tuple[int, int]] = {}
+    series: set[str] = set()
+    if hypertables:
+        rows = connection.execute("SELECT hypertable_name FROM timescaledb_information.hypertables").fetchall()
+        series = {row[0] for row in rows}
+        chunks = {name: (count, packed) for name, count, packed in connection.execute(_CHUNKS)}
+    found = []
+    for table in TABLES:
+        size = "hypertable_size" if table in series else "pg_total_relation_size"
+        rows_of = "approximate_row_count(c.oid)" if table in series else "greatest(c.reltuples, 0)::bigint"
+        row = connection.execute(
+            f"SELECT {rows_of}, {size}(c.oid) FROM pg_class c WHERE c.oid = to_regclass('{table}')"
+        ).fetchone()
+        if row is None:
+            continue
+        count, packed = chunks.get(table, (0, 0))
+        found.append(
+            {
+                "table": table,
+                "rows_estimate": int(row[0] or 0),
+                "bytes": int(row[1] or 0),
+                "hypertable": table in series,
+                "chunks": count,
+                "compressed": packed,
+            }
+        )
+    return found
+
+
+def _revision(connection: psycopg.Connection[Any]) -> str | None:
+    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else None

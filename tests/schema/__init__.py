@@ -1,0 +1,1 @@
+"""The schema on every database: models, migrations, hypertables, keys."""
