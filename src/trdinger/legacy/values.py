@@ -1,0 +1,227 @@
+"""What a stored value means to the application, cell by cell.
+
+A value as SQLite stores it goes in (None, int, float, `Text`, bytes); what the target
+stores comes out, with the kind of conversion it took (None for what the application
+itself writes), or `Misfit` is raised with the reason. Times come out as microseconds
+since 1970-01-01 UTC. No value is guessed at: what has two meanings is a misfit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+from trdinger.legacy.source import Text
+from trdinger.schema.shape import Column
+
+Stored = None | int | float | Text | bytes
+Value = None | int | float | bool | str
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Epoch numbers whose unit cannot be mistaken: seconds from 1973 to 2286, milliseconds likewise.
+_SECONDS = (10**8, 10**10)
+_MILLISECONDS = (10**11, 10**13)
+# Characters of a time as the application writes it, and as SQLite's CURRENT_TIMESTAMP does.
+APPLICATION_FORMS = (26, 19)
+_JSON_BYTES = 250_000_000  # jsonb refuses arrays and objects of 256 MiB
+_NUMERIC_DIGITS = 131_072  # digits before the point that PostgreSQL's numeric holds
+_NUMERIC_SCALE = 16_383  # digits after it
+
+
+class Misfit(Exception):  # noqa: N818 - the domain's word
+    """The target cannot hold this value; `reason` says why, for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def convert(column: Column, stored: Stored) -> tuple[Value, str | None]:
+    """The value for `column`, and the kind of conversion or None. Raises Misfit."""
+    if stored is None:
+        if not column.nullable:
+            raise Misfit("null where none may be")
+        return None, None
+    return _CONVERTERS[column.kind](column, stored)
+
+
+def show(stored: Stored, limit: int = 80) -> str:
+    """A stored value for people, cut to `limit` characters, with its storage class where it matters."""
+    if isinstance(stored, Text):
+        text = stored.decode("utf-8", "backslashreplace")
+        return repr(text if len(text) <= limit else text[:limit] + "…")
+    if isinstance(stored, bytes):
+        digits = stored.hex()
+        return f"x'{digits if len(digits) <= limit else digits[:limit] + '…'}'"
+    return "null" if stored is None else repr(stored)
+
+
+def parse_json(text: str) -> Any:
+    """JSON with every number exact (Decimal). Raises Misfit for what jsonb refuses."""
+    try:
+        return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        raise Misfit(f"broken JSON at character {error.pos}: {error.msg}") from None
+    except RecursionError:
+        raise Misfit("JSON nested too deeply") from None
+
+
+def _time(_: Column, stored: Stored) -> tuple[Value, str | None]:
+    if isinstance(stored, Text):
+        text = _decoded(stored)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise Misfit(f"not a time: {show(stored)}") from None
+        fraction = text.replace(",", ".").partition(".")[2].rstrip("Z").partition("+")[0].partition("-")[0]
+        if len(fraction) > 6 and fraction[6:].strip("0"):
+            raise Misfit(f"finer than a microsecond: {show(stored)}")
+        try:
+            aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except OverflowError:
+            raise Misfit(f"outside the years 1 to 9999 in UTC: {show(stored)}") from None
+        return (aware - _EPOCH) // _MICROSECOND, time_kind(text)
+    if isinstance(stored, int | float) and math.isfinite(stored):
+        for (low, high), scale, kind in (
+            (_SECONDS, 1_000_000, "epoch seconds"),
+            (_MILLISECONDS, 1_000, "epoch milliseconds"),
+        ):
+            if low <= stored < high:
+                micros = Decimal(stored) * scale
+                return round(micros), kind
+        raise Misfit(f"a number that is no unambiguous time: {show(stored)}")
+    raise Misfit(f"not a time: {show(stored)}")
+
+
+def time_kind(text: str) -> str | None:
+    """Which form of text a time has; None for the one that the application writes."""
+    zone = text.endswith(("Z", "z")) or "+" in text[10:] or "-" in text[10:]
+    if zone:
+        return "time with an offset"
+    if len(text) > 10 and text[10] in "Tt":
+        return "time with T"
+    if len(text) in APPLICATION_FORMS:
+        return None
+    if len(text) <= 10:
+        return "date alone"
+    return "time in another form"
+
+
+def _float(_: Column, stored: Stored) -> tuple[Value, str | None]:
+    if isinstance(stored, float):
+        return stored, None
+    if isinstance(stored, int):
+        try:
+            exact = float(stored)
+        except OverflowError:
+            raise Misfit(f"an integer that no float holds exactly: {stored}") from None
+        if int(exact) != stored:
+            raise Misfit(f"an integer that no float holds exactly: {stored}")
+        return exact, "integer in a float column"
+    raise Misfit(f"{_class(stored)} in a number: {show(stored)}")
+
+
+def _integer(column: Column, stored: Stored) -> tuple[Value, str | None]:
+    kind = None
+    if isinstance(stored, float):
+        if not math.isfinite(stored) or not stored.is_integer():
+            raise Misfit(f"not a whole number: {show(stored)}")
+        stored, kind = int(stored), "integral float in an integer column"
+    if not isinstance(stored, int):
+        raise Misfit(f"{_class(stored)} in a number: {show(stored)}")
+    limit = 1 << (column.bits - 1)
+    if not -limit <= stored < limit:
+        raise Misfit(f"outside a {column.bits}-bit integer: {stored}")
+    return stored, kind
+
+
+def _boolean(_: Column, stored: Stored) -> tuple[Value, str | None]:
+    if isinstance(stored, int | float) and stored in (0, 1):
+        return bool(stored), None if isinstance(stored, int) else "float in a boolean column"
+    raise Misfit(f"neither 0 nor 1: {show(stored)}")
+
+
+def _text(column: Column, stored: Stored) -> tuple[Value, str | None]:
+    if not isinstance(stored, Text):
+        raise Misfit(f"{_class(stored)} in a text: {show(stored)}")
+    text = _decoded(stored)
+    if "\x00" in text:
+        raise Misfit(f"a NUL character: {show(stored)}")
+    if column.length is not None and len(text) > column.length:
+        raise Misfit(f"{len(text)} characters, {column.length} may be: {show(stored)}")
+    return text, None
+
+
+def _json(_: Column, stored: Stored) -> tuple[Value, str | None]:
+    if isinstance(stored, float):
+        if not math.isfinite(stored):
+            raise Misfit(f"JSON has no such number: {stored}")
+        return repr(stored), "number in a JSON column"
+    if isinstance(stored, int):
+        return str(stored), "number in a JSON column"
+    if not isinstance(stored, Text):
+        raise Misfit(f"{_class(stored)} in a JSON column: {show(stored)}")
+    if len(stored) > _JSON_BYTES:
+        raise Misfit(f"{len(stored):,} bytes of JSON, jsonb takes {_JSON_BYTES:,}")
+    text = _decoded(stored)
+    _storable(parse_json(text))
+    return text, None
+
+
+def _storable(value: Any) -> None:
+    """Raise Misfit for what is JSON but not jsonb: NUL and lone surrogates, in keys and texts."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if "\x00" in item:
+                raise Misfit("\\u0000 in JSON, which jsonb refuses")
+            if not item.isascii() and any("\ud800" <= mark <= "\udfff" for mark in item):
+                raise Misfit("a lone surrogate in JSON, which jsonb refuses")
+        elif isinstance(item, dict):
+            stack += item.keys()
+            stack += item.values()
+        elif isinstance(item, list):
+            stack += item
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise Misfit(f"a number in JSON that cannot be stored: {text[:40]}") from None
+    exponent = number.as_tuple().exponent
+    too_fine = isinstance(exponent, int) and -exponent > _NUMERIC_SCALE
+    if number and (number.adjusted() >= _NUMERIC_DIGITS or too_fine):
+        raise Misfit(f"a number in JSON beyond what jsonb stores: {text[:40]}")
+    return number
+
+
+def _constant(text: str) -> NoReturn:
+    raise Misfit(f"{text} in JSON, which jsonb refuses")
+
+
+def _decoded(stored: Text) -> str:
+    try:
+        return stored.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Misfit(f"invalid UTF-8 at byte {error.start}: {show(stored)}") from None
+
+
+def _class(stored: Stored) -> str:
+    return "text" if isinstance(stored, Text) else "a blob" if isinstance(stored, bytes) else "a number"
+
+
+_CONVERTERS: dict[str, Callable[[Column, Stored], tuple[Value, str | None]]] = {
+    "time": _time,
+    "float": _float,
+    "integer": _integer,
+    "boolean": _boolean,
+    "json": _json,
+    "text": _text,
+}

@@ -1,0 +1,196 @@
+"""Copy work units into the target. A unit's rows and its ledger line commit together.
+
+The next unit is read and encoded while this one is written. Rows of a series are sent in
+the order that the declaration gives to compressed segments; where the server is told so,
+it is asserted on every unit first, because the server takes the promise unchecked and
+loses rows to a wrong one. Comparing values is `trdinger.verify`'s.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from trdinger.engine.capabilities import Capabilities
+from trdinger.errors import TargetError, ValuesDoNotFit
+from trdinger.legacy.reading import SeriesReader, convert_row, increasing, series_reader, times
+from trdinger.legacy.source import Source, quoted
+from trdinger.legacy.values import Value
+from trdinger.move import ledger
+from trdinger.move.encoding import encode
+from trdinger.move.units import SeriesUnit, SliceUnit, Unit
+from trdinger.progress import Progress
+from trdinger.schema.shape import TableShape
+
+_WRITE_BYTES = 4 << 20  # of one CopyData message
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A series unit, ready to send. `ordered`: strictly in the declared order, so the server may be told."""
+
+    unit: SeriesUnit
+    columns: tuple[str, ...]
+    data: bytearray
+    rows: int
+    ordered: bool
+
+
+class Copier:
+    """Copies units over one connection, which it does not share while it works."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], move: uuid.UUID, capabilities: Capabilities, progress: Progress
+    ) -> None:
+        self._connection = connection
+        self._move = move
+        self._direct = capabilities.has("direct_compress")
+        self._progress = progress
+
+    def copy(self, source: Source, units: list[Unit]) -> int:
+        """Copy the units that the ledger lacks; how many rows. Raises TargetError, ValuesDoNotFit."""
+        copied = 0
+        done = ledger.committed(self._connection, self._move)
+        left = [unit for unit in units if (unit.table.shape.name, unit.number) not in done]
+        with _Reading(source) as reading:
+            for unit, encoded in reading.ahead(left):
+                with self._connection.transaction():
+                    rows, size = (
+                        self._send_series(encoded) if encoded is not None else self._send_slice(source, unit)
+                    )
+                copied += rows
+                self._progress.advance(rows, detail=str(unit), size=size)
+        return copied
+
+    def _send_series(self, encoded: Encoded) -> tuple[int, int]:
+        unit = encoded.unit
+        if not ledger.claim(self._connection, self._move, unit, encoded.rows):
+            return 0, 0
+        if not encoded.rows:
+            return 0, 0
+        if self._direct:
+            sorted_by_us = "on" if encoded.ordered else "off"
+            self._connection.execute("SET LOCAL timescaledb.enable_direct_compress_copy = on")
+            self._connection.execute(
+                f"SET LOCAL timescaledb.enable_direct_compress_copy_client_sorted = {sorted_by_us}"
+            )
+        statement = _copy_statement(unit.table.shape.name, encoded.columns, binary=True)
+        view = memoryview(encoded.data)
+        with self._connection.cursor() as cursor:
+            with cursor.copy(statement) as copy:
+                for start in range(0, len(view), _WRITE_BYTES):
+                    copy.write(view[start : start + _WRITE_BYTES])
+            _expect(unit, encoded.rows, cursor.rowcount)
+        return encoded.rows, len(encoded.data)
+
+    def _send_slice(self, source: Source, unit: Unit) -> tuple[int, int]:
+        assert isinstance(unit, SliceUnit)
+        if not ledger.claim(self._connection, self._move, unit, unit.rows):
+            return 0, 0
+        shape, present = unit.table.shape, unit.table.present
+        sent = size = 0
+        with self._connection.cursor() as cursor:
+            with cursor.copy(_copy_statement(shape.name, (*present, *unit.table.absent), binary=False)) as copy:
+                for row in _slice_rows(source, unit):
+                    copy.write_row([*_texts(shape, present, row), *(None for _ in unit.table.absent)])
+                    sent += 1
+                    size += sum(len(cell) for cell in row if isinstance(cell, str)) + 8 * len(row)
+            _expect(unit, sent, cursor.rowcount)
+        return sent, size
+
+
+class _Reading:
+    """Reads and encodes series units on a thread of its own, one ahead of the writer."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._readers: dict[str, SeriesReader] = {}
+        self._open = ExitStack()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read")
+
+    def __enter__(self) -> _Reading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._open.close()
+
+    def ahead(self, units: list[Unit]) -> Iterator[tuple[Unit, Encoded | None]]:
+        """Each unit with its encoded rows; None for a slice, which is streamed by the writer."""
+        pending: list[tuple[Unit, Future[Encoded] | None]] = []
+        for unit in units:
+            future = self._thread.submit(self._encode, unit) if isinstance(unit, SeriesUnit) else None
+            pending.append((unit, future))
+            if len(pending) > 1:
+                ready, waiting = pending.pop(0)
+                yield ready, waiting.result() if waiting else None
+        for ready, waiting in pending:
+            yield ready, waiting.result() if waiting else None
+
+    def _encode(self, unit: SeriesUnit) -> Encoded:
+        shape = unit.table.shape
+        series = shape.series
+        assert series is not None
+        reader = self._readers.get(shape.name)
+        if reader is None:
+            reader = self._open.enter_context(series_reader(self._source, shape, unit.table.present))
+            self._readers[shape.name] = reader
+        held = reader.read(unit.span, rows=unit.rows)
+        if held.bad:
+            raise ValuesDoNotFit(f"{held.bad[0]}: {held.bad[0].value}.", hint="The backup was checked before: is it whole?")
+        rows = held.table
+        if series.descending:
+            rows = rows.take(list(range(rows.num_rows - 1, -1, -1)))
+        moments = times(rows, series.time)
+        ordered = increasing(moments[::-1] if series.descending else moments, strictly=True)
+        columns, data = encode(series, rows, unit.span.segment)
+        return Encoded(unit, columns, data, rows.num_rows, ordered)
+
+
+def _slice_rows(source: Source, unit: SliceUnit) -> Iterator[list[Value]]:
+    where = [f"rowid > {unit.after}"] if unit.after is not None else []
+    where += [f"rowid <= {unit.until}"] if unit.until is not None else []
+    columns = ", ".join(map(quoted, unit.table.present))
+    name = quoted(unit.table.shape.name)
+    statement = f"SELECT rowid, {columns} FROM {name}" + (f" WHERE {' AND '.join(where)}" if where else "")
+    with source.connect() as connection:
+        for rowid, *cells in connection.execute(statement + " ORDER BY rowid"):
+            bad: list[Any] = []
+            row = convert_row(unit.table.shape, unit.table.present, rowid, cells, Counter(), bad)
+            if row is None:
+                raise ValuesDoNotFit(f"{bad[0]}: {bad[0].value}.", hint="The backup was checked before: is it whole?")
+            yield row
+
+
+def _texts(shape: TableShape, names: tuple[str, ...], row: list[Value]) -> Iterator[object]:
+    """The cells as psycopg sends them in a text COPY: a time as a datetime, the rest as it is."""
+    for name, cell in zip(names, row, strict=True):
+        if cell is not None and shape.column(name).kind == "time":
+            assert isinstance(cell, int)
+            yield _EPOCH + timedelta(microseconds=cell)
+        else:
+            yield cell
+
+
+def _copy_statement(table: str, columns: tuple[str, ...], *, binary: bool) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN" + (" (FORMAT binary)" if binary else "")).format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
+def _expect(unit: Unit, sent: int, stored: int) -> None:
+    if sent != stored:
+        raise TargetError(
+            f"{unit}: {sent:,} rows were sent, the server stored {stored:,}.",
+            hint="The unit was undone. Is there a trigger or a rule on the table?",
+        )

@@ -1,0 +1,89 @@
+"""After the copy: keys, indexes, compression, ids, statistics, all validated.
+
+Each step is entered in the ledger in its own transaction and can be run again.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from trdinger.declaration import SERIES, TABLES
+from trdinger.engine.capabilities import Capabilities
+from trdinger.errors import TargetError
+from trdinger.move import ledger
+from trdinger.progress import Progress
+from trdinger.schema import keys
+
+
+def finish(
+    connection: psycopg.Connection[Any],
+    move: uuid.UUID,
+    capabilities: Capabilities,
+    progress: Progress,
+) -> None:
+    """Do what is left of the steps after the copy. Raises TargetError."""
+    done = ledger.steps(connection, move)
+
+    def step(name: str, act: Callable[[], object]) -> None:
+        if name not in done:
+            begun = time.perf_counter()
+            with connection.transaction():
+                act()
+                ledger.step_done(connection, move, name, time.perf_counter() - begun)
+        progress.advance(1, detail=name)
+
+    for table in SERIES:
+        step(f"keys of {table}", lambda table=table: keys.restore_after_load(connection, table))
+    if capabilities.has("compression"):
+        for table in SERIES:
+            for chunk in _uncompressed(connection, table):
+                with connection.transaction():
+                    connection.execute("SELECT compress_chunk(%s, if_not_compressed => true)", (chunk,))
+            progress.advance(1, detail=f"compression of {table}")
+    for table in TABLES:
+        step(f"ids of {table}", lambda table=table: keys.restart_identity(connection, table))
+    for table in TABLES:
+        step(
+            f"statistics of {table}",
+            lambda table=table: connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table))),
+        )
+    validate(connection)
+
+
+def steps(capabilities: Capabilities) -> int:
+    """How many steps `finish` takes."""
+    return len(SERIES) * (2 if capabilities.has("compression") else 1) + 2 * len(TABLES)
+
+
+def validate(connection: psycopg.Connection[Any]) -> None:
+    """Raise TargetError if an index of ours is invalid or a constraint was never validated."""
+    invalid = connection.execute(
+        """
+        SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname = ANY(%s) AND NOT (i.indisvalid AND i.indisready)
+        UNION ALL
+        SELECT k.conname FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid
+        WHERE t.relname = ANY(%s) AND NOT k.convalidated
+        """,
+        (list(TABLES), list(TABLES)),
+    ).fetchall()
+    if invalid:
+        raise TargetError(
+            f"Not valid: {', '.join(row[0] for row in invalid)}.",
+            hint="Drop them and run the same command again.",
+        )
+
+
+def _uncompressed(connection: psycopg.Connection[Any], table: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT format('%%I.%%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks"
+        " WHERE hypertable_name = %s AND hypertable_schema = current_schema AND NOT is_compressed ORDER BY range_start",
+        (table,),
+    ).fetchall()
+    return [row[0] for row in rows]

@@ -1,0 +1,195 @@
+"""The ledger: what a move has done, kept in the target beside the data it tells of.
+
+A unit's line is written in the transaction of its rows. A line is the claim: whoever
+writes it first owns the unit, a second writer waits for that transaction and then skips.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+import trdinger
+from trdinger.errors import EngineBusy
+from trdinger.legacy.backup import Backup
+from trdinger.move.units import Sizes, Unit
+
+SCHEMA = "trdinger_ledger"
+_LOCK = 0x7472_6469  # "trdi": the advisory lock that a move holds on its target
+
+_DDL = f"""
+CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+CREATE TABLE IF NOT EXISTS {SCHEMA}.move (
+    id          uuid PRIMARY KEY,
+    started     timestamptz NOT NULL DEFAULT now(),
+    finished    timestamptz,
+    source      text NOT NULL,
+    backup      text NOT NULL,
+    sha256      text NOT NULL,
+    bytes       bigint NOT NULL,
+    version     text NOT NULL,
+    worker      text NOT NULL,
+    sizes       jsonb NOT NULL,
+    checked     jsonb NOT NULL,
+    report      jsonb
+);
+CREATE TABLE IF NOT EXISTS {SCHEMA}.unit (
+    move        uuid NOT NULL REFERENCES {SCHEMA}.move ON DELETE CASCADE,
+    table_name  text NOT NULL,
+    number      integer NOT NULL,
+    rows        bigint NOT NULL,
+    committed   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (move, table_name, number)
+);
+CREATE TABLE IF NOT EXISTS {SCHEMA}.step (
+    move        uuid NOT NULL REFERENCES {SCHEMA}.move ON DELETE CASCADE,
+    name        text NOT NULL,
+    seconds     double precision NOT NULL,
+    done        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (move, name)
+);
+"""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One move as the ledger knows it. `checked` is what the check of the backup found."""
+
+    id: uuid.UUID
+    started: datetime
+    finished: datetime | None
+    source: str
+    backup: Backup
+    sizes: Sizes
+    checked: dict[str, Any]
+    worker: str
+
+
+def exists(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the target has a ledger."""
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{SCHEMA}.move",)).fetchone()
+    return bool(row and row[0])
+
+
+def create(connection: psycopg.Connection[Any]) -> None:
+    """Make the ledger where it is not."""
+    connection.execute(_DDL)
+
+
+def moves(connection: psycopg.Connection[Any]) -> list[Move]:
+    """Every move that the ledger knows, newest first; none where there is no ledger."""
+    if not exists(connection):
+        return []
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(f"SELECT * FROM {SCHEMA}.move ORDER BY started DESC")
+        return [
+            Move(
+                id=row["id"],
+                started=row["started"],
+                finished=row["finished"],
+                source=row["source"],
+                backup=Backup(Path(row["backup"]), row["sha256"], row["bytes"]),
+                sizes=Sizes(**row["sizes"]),
+                checked=row["checked"],
+                worker=row["worker"],
+            )
+            for row in cursor
+        ]
+
+
+def begin(
+    connection: psycopg.Connection[Any], source: Path, backup: Backup, sizes: Sizes, checked: dict[str, Any]
+) -> uuid.UUID:
+    """Enter a new move; its id."""
+    move = uuid.uuid4()
+    connection.execute(
+        f"INSERT INTO {SCHEMA}.move (id, source, backup, sha256, bytes, version, worker, sizes, checked)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            move,
+            str(source.resolve()),
+            str(backup.path.resolve()),
+            backup.sha256,
+            backup.bytes,
+            trdinger.__version__,
+            worker(),
+            Jsonb(asdict(sizes)),
+            Jsonb(checked),
+        ),
+    )
+    return move
+
+
+def resume(connection: psycopg.Connection[Any], move: uuid.UUID) -> None:
+    """Enter this process as the one at work."""
+    connection.execute(f"UPDATE {SCHEMA}.move SET worker = %s WHERE id = %s", (worker(), move))
+
+
+def claim(connection: psycopg.Connection[Any], move: uuid.UUID, unit: Unit, rows: int) -> bool:
+    """Write the unit's line in the running transaction. False: it is there already, with its rows."""
+    found = connection.execute(
+        f"INSERT INTO {SCHEMA}.unit (move, table_name, number, rows) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING RETURNING 1",
+        (move, unit.table.shape.name, unit.number, rows),
+    ).fetchone()
+    return found is not None
+
+
+def committed(connection: psycopg.Connection[Any], move: uuid.UUID) -> dict[tuple[str, int], int]:
+    """The units that are in, with their rows, by table and number."""
+    rows = connection.execute(f"SELECT table_name, number, rows FROM {SCHEMA}.unit WHERE move = %s", (move,))
+    return {(table, number): count for table, number, count in rows}
+
+
+def steps(connection: psycopg.Connection[Any], move: uuid.UUID) -> set[str]:
+    """The steps after the copy that are done."""
+    return {row[0] for row in connection.execute(f"SELECT name FROM {SCHEMA}.step WHERE move = %s", (move,))}
+
+
+def step_done(connection: psycopg.Connection[Any], move: uuid.UUID, name: str, seconds: float) -> None:
+    """Enter a step after the copy as done, in the running transaction."""
+    connection.execute(
+        f"INSERT INTO {SCHEMA}.step (move, name, seconds) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (move, name, seconds),
+    )
+
+
+def finish(connection: psycopg.Connection[Any], move: uuid.UUID, report: dict[str, Any], *, proven: bool) -> None:
+    """Keep the report; a move whose verification found no difference is finished."""
+    connection.execute(
+        f"UPDATE {SCHEMA}.move SET report = %s, finished = CASE WHEN %s THEN coalesce(finished, now()) END"
+        " WHERE id = %s",
+        (Jsonb(report), proven, move),
+    )
+
+
+def forget(connection: psycopg.Connection[Any]) -> None:
+    """Remove every move from the ledger: their data was removed on request."""
+    if exists(connection):
+        connection.execute(f"DELETE FROM {SCHEMA}.move")
+
+
+def hold(connection: psycopg.Connection[Any]) -> None:
+    """Hold the target for this session. Raises EngineBusy, naming who is at work."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+    if row and row[0]:
+        return
+    at_work = next((move.worker for move in moves(connection) if move.finished is None), "another process")
+    raise EngineBusy(
+        f"A move into this database is under way, by {at_work}.",
+        hint="Wait for its end, or end it; then run the same command again.",
+    )
+
+
+def worker() -> str:
+    """This process, for people."""
+    return f"process {os.getpid()} on {socket.gethostname()}"

@@ -1,0 +1,189 @@
+"""What a move would do, as data: the same plan prints, serialises and runs.
+
+Looks at both sides, writes to neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from trdinger.declaration import TABLES
+from trdinger.engine.capabilities import POSTGRESQL_SINCE, Capabilities, Feature
+from trdinger.engine.connect import Database
+from trdinger.errors import MissingCapability, SourceError, TargetRefused
+from trdinger.legacy.survey import Survey
+from trdinger.move import ledger
+from trdinger.move.ledger import Move
+from trdinger.move.units import Sizes
+
+
+class Existing(StrEnum):
+    """What to do about a target that already holds something."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to move. `left_out` names strangers ("table" or "table.column") that may stay behind."""
+
+    existing: Existing = Existing.REFUSE
+    left_out: tuple[str, ...] = ()
+    workdir: Path | None = None
+    sizes: Sizes = field(default_factory=Sizes)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the target holds: rows of our tables, tables of others, and what its ledger knows."""
+
+    rows: dict[str, int]
+    others: tuple[str, ...]
+    moves: tuple[Move, ...]
+
+    @property
+    def latest(self) -> Move | None:
+        return self.moves[0] if self.moves else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A move as it would go. `resumed` is the unfinished or finished move that it goes on with."""
+
+    survey: Survey
+    database: Database
+    capabilities: Capabilities
+    target: Target
+    options: Options
+    workdir: Path
+    resumed: Move | None
+    skipped: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for programs."""
+        return {
+            "source": str(self.survey.source.path),
+            "source_bytes": self.survey.bytes,
+            "target": str(self.database),
+            "server": str(self.capabilities),
+            "workdir": str(self.workdir),
+            "writes": False,
+            "goes_on_with": str(self.resumed.id) if self.resumed else None,
+            "tables": [
+                {
+                    "table": table.shape.name,
+                    "rows": table.rows,
+                    "hypertable": table.shape.series is not None and self.capabilities.has("hypertables"),
+                    "series": [
+                        {"key": list(series.segment), "rows": series.rows, "first": series.first, "last": series.last}
+                        for series in table.series
+                    ],
+                    "absent_columns": list(table.absent),
+                }
+                for table in self.survey.tables
+            ],
+            "missing_tables": list(self.survey.missing),
+            "left_out": [*self.options.left_out, *self.survey.others],
+            "skipped": list(self.skipped),
+            "backup_bytes": self.survey.bytes,
+        }
+
+
+_SAID: tuple[tuple[Feature, str], ...] = (
+    ("hypertables", "The series become plain tables."),
+    ("compression", "Chunks stay uncompressed."),
+)
+
+
+def plan(survey: Survey, database: Database, options: Options) -> Plan:
+    """Plan a move. Raises SourceError, TargetError; MissingCapability or TargetRefused where it must not go."""
+    unknown = [
+        name
+        for name in survey.strangers
+        if name not in options.left_out and name.split(".")[0] not in options.left_out
+    ]
+    if unknown:
+        raise SourceError(
+            f"{survey.source.path} holds what Trdinger does not know: {', '.join(unknown)}. Nothing was moved.",
+            hint="Leave it behind knowingly: " + " ".join(f"--leave-out {name}" for name in unknown),
+        )
+    capabilities = database.capabilities
+    if capabilities.postgresql_number < POSTGRESQL_SINCE:
+        raise MissingCapability(
+            f"{database} runs PostgreSQL {capabilities.postgresql}; 14 or later is needed.",
+            hint="Upgrade the server, or name another.",
+        )
+    if capabilities.encoding != "UTF8":
+        raise MissingCapability(
+            f"{database} stores text as {capabilities.encoding}, which cannot hold every character.",
+            hint="Create the database with ENCODING 'UTF8'.",
+        )
+    capabilities.require("write")
+    with database.connect(autocommit=True) as connection:
+        target = look(connection)
+    resumed = _treat(survey, database, target, options)
+    likely = capabilities.timescaledb is None and capabilities.installable is not None and capabilities.may_create
+    skipped = tuple(
+        f"{capabilities.reason(feature)} {what}"
+        for feature, what in _SAID
+        if not capabilities.has(feature) and not likely
+    )
+    path = survey.source.path.resolve()
+    workdir = options.workdir or path.with_name(f"{path.stem}-move")
+    return Plan(survey, database, capabilities, target, options, workdir, resumed, skipped)
+
+
+def look(connection: psycopg.Connection[Any]) -> Target:
+    """What the target holds. Reads its catalog and at most one row of each of our tables."""
+    tables = [
+        row[0]
+        for row in connection.execute(
+            "SELECT tablename FROM pg_tables t WHERE schemaname = current_schema AND tablename <> 'alembic_version'"
+            " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.deptype = 'e'"
+            " AND d.objid = format('%I.%I', t.schemaname, t.tablename)::regclass)"
+        )
+    ]
+    rows = {}
+    for table in TABLES:
+        if table in tables:
+            found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1) AS any_row").fetchone()
+            rows[table] = int(found[0]) if found else 0
+    others = tuple(sorted(name for name in tables if name not in TABLES))
+    return Target(rows, others, tuple(ledger.moves(connection)))
+
+
+def _treat(survey: Survey, database: Database, target: Target, options: Options) -> Move | None:
+    """The move to go on with, None for a new one. Raises TargetRefused."""
+    source = str(survey.source.path.resolve())
+    latest = target.latest
+    if options.existing is Existing.REPLACE:
+        return None
+    if latest is not None and latest.source == source:
+        return latest
+    if latest is not None and latest.finished is None:
+        raise TargetRefused(
+            f"{database} holds an unfinished move of {latest.source}; nothing was written.",
+            hint=f"Finish it (trdinger migrate '{latest.source}'), or remove its rows: --existing replace.",
+        )
+    full = [name for name, rows in target.rows.items() if rows]
+    if full:
+        raise TargetRefused(
+            f"{database} already holds rows in {', '.join(full)}; nothing was written.",
+            hint="Name an empty database, or have these tables emptied first: --existing replace.",
+        )
+    if target.others and options.existing is not Existing.KEEP:
+        shown = ", ".join(target.others[:5]) + ("…" if len(target.others) > 5 else "")
+        raise TargetRefused(
+            f"{database} already holds {len(target.others)} other table(s) ({shown}); nothing was written.",
+            hint="Name an empty database, or move in beside them, which leaves them alone: --existing keep.",
+        )
+    return None
+
+

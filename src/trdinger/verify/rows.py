@@ -1,0 +1,135 @@
+"""Verify a small table, row by row in the order of `id`: every cell, JSON as values.
+
+Both sides are streamed; a row is compared as soon as both have reached its id.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from trdinger.legacy.reading import BadValue, convert_row
+from trdinger.legacy.source import Source, quoted
+from trdinger.legacy.survey import TableSurvey
+from trdinger.legacy.values import Value, parse_json
+from trdinger.progress import Progress
+from trdinger.schema.shape import Column
+from trdinger.verify.differences import Difference, TableProof
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FETCH = 50  # rows at once: one may hold megabytes of JSON
+_CUT = 200  # characters of a value that are shown
+
+_Row = dict[str, Value]
+
+
+def verify_rows(
+    source: Source, table: TableSurvey, connection: psycopg.Connection[Any], progress: Progress
+) -> TableProof:
+    """Compare every row of a small table. Raises SourceError, TargetError."""
+    proof = TableProof(table.shape.name)
+    ours = _source_rows(source, table, proof)
+    theirs = _target_rows(connection, table)
+    left, right = next(ours, None), next(theirs, None)
+    previous: Value = None
+    while left is not None or right is not None:
+        mine = left["id"] if left is not None else None
+        other = right["id"] if right is not None else None
+        if other is not None and other == previous:
+            proof.add(Difference(proof.table, "repeated", f"id {other}"))
+            right = next(theirs, None)
+        elif other is None or (mine is not None and mine < other):  # type: ignore[operator]
+            proof.add(Difference(proof.table, "missing", f"id {mine}"))
+            proof.rows += 1
+            left = next(ours, None)
+        elif mine is None or other < mine:  # type: ignore[operator]
+            proof.add(Difference(proof.table, "extra", f"id {other}"))
+            right = next(theirs, None)
+        else:
+            assert left is not None
+            assert right is not None
+            _compare(table, left, right, proof)
+            previous = other
+            left, right = next(ours, None), next(theirs, None)
+            progress.advance(1, detail=proof.table)
+    return proof
+
+
+def json_equal(ours: Any, theirs: Any) -> bool:
+    """Whether two parsed JSON values are equal: every number exactly, key order aside."""
+    if type(ours) is not type(theirs):
+        return False
+    if isinstance(ours, dict):
+        return ours.keys() == theirs.keys() and all(json_equal(ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list):
+        return len(ours) == len(theirs) and all(map(json_equal, ours, theirs))
+    return bool(ours == theirs)
+
+
+def _compare(table: TableSurvey, ours: _Row, theirs: _Row, proof: TableProof) -> None:
+    proof.rows += 1
+    for column in table.shape.columns:
+        mine, other = ours.get(column.name), theirs[column.name]
+        proof.cells += 1
+        if not _equal(column, mine, other):
+            key = f"id {ours['id']}"
+            proof.add(Difference(proof.table, "value", key, column.name, _show(mine), _show(other)))
+
+
+def _equal(column: Column, mine: Value, other: Value) -> bool:
+    if mine is None or other is None:
+        return mine is other
+    if column.kind == "json":
+        return json_equal(parse_json(str(mine)), parse_json(str(other)))
+    if column.kind == "float":
+        return float(mine).hex() == float(other).hex()
+    return type(mine) is type(other) and mine == other
+
+
+def _source_rows(source: Source, table: TableSurvey, proof: TableProof) -> Iterator[_Row]:
+    columns = ", ".join(map(quoted, table.present))
+    with source.connect() as connection:
+        for rowid, *cells in connection.execute(
+            f"SELECT rowid, {columns} FROM {quoted(table.shape.name)} ORDER BY id"
+        ):
+            bad: list[BadValue] = []
+            row = convert_row(table.shape, table.present, rowid, cells, Counter(), bad)
+            if row is None:
+                proof.add(Difference(proof.table, "missing", f"row {rowid}", bad[0].column, bad[0].value))
+                continue
+            yield dict(zip(table.present, row, strict=True))
+
+
+def _target_rows(connection: psycopg.Connection[Any], table: TableSurvey) -> Iterator[_Row]:
+    columns = sql.SQL(", ").join(
+        sql.SQL("{}::text").format(sql.Identifier(column.name))
+        if column.kind == "json"
+        else sql.Identifier(column.name)
+        for column in table.shape.columns
+    )
+    statement = sql.SQL("SELECT {} FROM {} ORDER BY id").format(columns, sql.Identifier(table.shape.name))
+    with connection.transaction(), connection.cursor(name="verify") as cursor:
+        cursor.itersize = _FETCH
+        cursor.execute(statement)
+        for row in cursor:
+            yield {
+                column.name: _plain(cell) for column, cell in zip(table.shape.columns, row, strict=True)
+            }
+
+
+def _plain(cell: Any) -> Value:
+    if isinstance(cell, datetime):
+        return (cell - _EPOCH) // timedelta(microseconds=1)
+    assert not isinstance(cell, Decimal)
+    return cell  # type: ignore[no-any-return]
+
+
+def _show(value: Value) -> str:
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= _CUT else text[:_CUT] + "…"

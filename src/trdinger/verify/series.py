@@ -1,0 +1,180 @@
+"""Verify one series table: each series in slices of time, read back as the application reads it.
+
+A slice is `segment = … AND time >= … AND time <= …`, both ends included; the slices tile
+all of time, so that a row in none of the source's places is found too. They are cut
+elsewhere than the units of a copy, and every series into several, so that a boundary falls
+inside compressed batches: a batch whose bounds are wrong then loses rows, and is found.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from trdinger.legacy.reading import Rows, SeriesReader, increasing, series_reader, times
+from trdinger.legacy.source import Source, quoted
+from trdinger.legacy.survey import SeriesSurvey, TableSurvey, spans
+from trdinger.progress import Progress
+from trdinger.verify.compare import compare
+from trdinger.verify.differences import SHOWN, Difference, TableProof
+
+_SLICE_ROWS = 99_991  # at most: a prime, so that slices and copied units never meet twice
+_SLICES = 8  # at least, of a series: more cuts through compressed batches
+_LATEST = 100  # rows of the newest-first read
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def verify_series(source: Source, table: TableSurvey, arrow: Any, progress: Progress) -> TableProof:
+    """Compare every row of a series table. `arrow` is an ADBC connection to the target."""
+    proof = TableProof(table.shape.name)
+    held = 0
+    with source.connect() as connection, series_reader(source, table.shape, table.present) as reader:
+        for series in table.series:
+            rows = min(_SLICE_ROWS, max(1, math.ceil(series.rows / _SLICES)))
+            target = _Target(arrow, table, series, reader.names)
+            part = TableProof(table.shape.name)
+            ordered = _by_slices(reader, target, list(spans(connection, table, series, rows)), part, progress)
+            if not ordered:
+                part = TableProof(table.shape.name)
+                _as_a_whole(reader, target, list(spans(connection, table, series, rows)), part)
+            _merge(proof, part)
+            held += target.rows
+    _strangers(arrow, table, held, proof)
+    return proof
+
+
+class _Target:
+    """One series in the target, read by ranges of time. Counts the rows it gave."""
+
+    def __init__(self, arrow: Any, table: TableSurvey, series: SeriesSurvey, names: tuple[str, ...]) -> None:
+        assert table.shape.series is not None
+        self.series = table.shape.series
+        self.segment = series.segment
+        self.schema = table.shape.arrow(names)
+        self.rows = 0
+        self._arrow = arrow
+        self._table = table.shape.name
+        self._names = names
+
+    def read(self, after: int | None, until: int | None) -> pa.Table:
+        """Rows with after < time <= until (microseconds, None for an open end), oldest first."""
+        time = quoted(self.series.time)
+        where, values = self._where()
+        if after is not None:
+            values.append(_EPOCH + timedelta(microseconds=after + 1))
+            where.append(f"{time} >= ${len(values)}")
+        if until is not None:
+            values.append(_EPOCH + timedelta(microseconds=until))
+            where.append(f"{time} <= ${len(values)}")
+        table = self._select(f"WHERE {' AND '.join(where)} ORDER BY {time}", values)
+        self.rows += table.num_rows
+        return table
+
+    def latest(self, limit: int) -> pa.Table:
+        """The newest rows, oldest first."""
+        time = quoted(self.series.time)
+        where, values = self._where()
+        table = self._select(f"WHERE {' AND '.join(where)} ORDER BY {time} DESC LIMIT {limit}", values)
+        return table.take(list(range(table.num_rows - 1, -1, -1)))
+
+    def key(self, moment: int) -> str:
+        """A row's name, from its time."""
+        when = (_EPOCH + timedelta(microseconds=moment)).isoformat(sep=" ")
+        return ", ".join([*self.segment, when])
+
+    def _where(self) -> tuple[list[str], list[object]]:
+        where = [f"{quoted(name)} = ${at}" for at, name in enumerate(self.series.segment_by, 1)]
+        return where, [*self.segment]
+
+    def _select(self, rest: str, values: list[object]) -> pa.Table:
+        columns = ", ".join(map(quoted, self._names))
+        with self._arrow.cursor() as cursor:
+            cursor.execute(f"SELECT {columns} FROM {quoted(self._table)} {rest}", values)
+            return cursor.fetch_arrow_table().cast(self.schema).combine_chunks()
+
+
+def _by_slices(
+    reader: SeriesReader, target: _Target, cut: list[tuple[Any, int]], proof: TableProof, progress: Progress
+) -> bool:
+    """Compare slice by slice; False when the source's order is not that of time."""
+    time = target.series.time
+    after: int | None = None
+    last: Rows | None = None
+    for at, (span, rows) in enumerate(cut):
+        held = reader.read(span, rows=rows)
+        _unfit(held, proof)
+        moments = times(held.table, time)
+        if len(moments) and (
+            not increasing(moments, strictly=True) or (after is not None and int(moments[0]) <= after)
+        ):
+            return False
+        until = int(moments[-1]) if len(moments) else after
+        closing = at == len(cut) - 1
+        if until is not None or closing:
+            compare(
+                held.table, target.read(after, None if closing else until), time=time, key=target.key, proof=proof
+            )
+        after, last = until, held
+        progress.advance(held.table.num_rows, detail=f"{proof.table} {' '.join(target.segment)}")
+    if last is not None and len(cut) > 0:
+        _latest(last, target, proof)
+    return True
+
+
+def _latest(last: Rows, target: _Target, proof: TableProof) -> None:
+    newest = last.table.slice(max(0, last.table.num_rows - _LATEST))
+    seen = TableProof(proof.table)
+    compare(newest, target.latest(newest.num_rows), time=target.series.time, key=target.key, proof=seen)
+    if seen.differing and not proof.differing:
+        for difference in seen.shown:
+            proof.add(difference)
+
+
+def _as_a_whole(reader: SeriesReader, target: _Target, cut: list[tuple[Any, int]], proof: TableProof) -> None:
+    tables = []
+    for span, rows in cut:
+        held = reader.read(span, rows=rows)
+        _unfit(held, proof)
+        tables.append(held.table)
+    target.rows = 0
+    whole = pa.concat_tables(tables).sort_by(target.series.time).combine_chunks()
+    compare(whole, target.read(None, None), time=target.series.time, key=target.key, proof=proof)
+
+
+def _unfit(held: Rows, proof: TableProof) -> None:
+    for bad in held.bad:
+        proof.add(Difference(proof.table, "missing", f"row {bad.rowid}", bad.column, bad.value))
+
+
+def _merge(proof: TableProof, part: TableProof) -> None:
+    proof.rows += part.rows
+    proof.cells += part.cells
+    proof.counts += part.counts
+    proof.shown += part.shown[: max(0, SHOWN - len(proof.shown))]
+
+
+def _strangers(arrow: Any, table: TableSurvey, held: int, proof: TableProof) -> None:
+    """Find rows of the target that belong to none of the source's series, or that ranges did not give."""
+    assert table.shape.series is not None
+    name = quoted(table.shape.name)
+    segment = ", ".join(map(quoted, table.shape.series.segment_by))
+    with arrow.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {name}")
+        count = cursor.fetchone()[0]
+        if count == held:
+            return
+        cursor.execute(f"SELECT {segment}, count(*) FROM {name} GROUP BY {segment}")
+        groups = cursor.fetchall()
+    known = {series.segment for series in table.series}
+    for *values, rows in groups:
+        if tuple(values) not in known:
+            proof.add(Difference(proof.table, "extra", f"{', '.join(values)}: {rows:,} rows of a series"))
+    if not proof.differing:
+        proof.add(
+            Difference(
+                proof.table, "repeated", f"count(*) gives {count:,} rows, reading every range of time {held:,}"
+            )
+        )
