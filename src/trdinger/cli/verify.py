@@ -1,0 +1,43 @@
+"""`trdinger verify`: prove again, at any time, that source and target hold the same values."""
+
+from __future__ import annotations
+
+from trdinger.cli.options import Json, Quiet, Source, To, answer, print_json, target
+from trdinger.engine.open import open_database
+from trdinger.errors import ValuesDiffer
+from trdinger.legacy import source as files
+from trdinger.legacy.survey import survey
+from trdinger.move.report import Report, Stage
+from trdinger.move.run import peak_memory
+from trdinger.report.progress import choose
+from trdinger.report.terminal import show_report
+from trdinger.verify.run import verify
+
+
+def command(source: Source, *, to: To = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """Compare every cell of a SQLite file with a database, as the application reads it; write nothing.
+
+    Ends with 6 if any value differs; the first differences of each table are shown.
+
+    Example: trdinger verify trdinger.db --to postgresql://trdinger@localhost/trdinger
+    """
+    held = survey(files.Source(source))
+    address, connecting = target(to)
+    with open_database(address, connecting) as database, choose(quiet=quiet, json=as_json) as progress:
+        report = Report(source=str(source.resolve()), target=str(database), server=str(database.capabilities))
+        report.describe(held, {"converted": []})
+        stage = Stage("Verify")
+        with stage.timed():
+            report.proof = verify(held, database, progress)
+        progress.end()
+        report.stages.append(stage)
+        report.peak_memory = peak_memory()
+    if as_json:
+        print_json(report.as_json())
+    else:
+        show_report(report.as_json(), answer())
+    if not report.equal:
+        raise ValuesDiffer(
+            "Source and target are not equal.",
+            hint="If the application wrote to the source after the move, its rows are missing in the target.",
+        )
