@@ -32,14 +32,13 @@ class TrdingerError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self)._rebuild, (type(self), self.message, self.hint, self.__dict__))
+        return (type(self)._rebuild, (self.message, self.hint, self.__dict__))
 
-    @staticmethod
-    def _rebuild(
-        cls: type[TrdingerError], message: str, hint: str | None, state: dict[str, object]
-    ) -> TrdingerError:
+    @classmethod
+    def _rebuild(cls, message: str, hint: str | None, state: dict[str, object]) -> TrdingerError:
         error = cls.__new__(cls)
         Exception.__init__(error, message)
+        error.message, error.hint = message, hint
         error.__dict__.update(state)
         return error
 

@@ -77,13 +77,14 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _tell(
-            Interrupted("Stopped.", hint="What was committed stays; run the same command again to go on."), arguments
+            Interrupted("Stopped.", hint="What was committed stays; run the same command again to go on."),
+            arguments,
         )
     except TrdingerError as error:
         return _tell(error, arguments)
     except BrokenPipeError:
         return 0
-    except Exception as error:  # noqa: BLE001 - the last resort: a sentence, never a traceback
+    except Exception as error:
         fault = TrdingerError(
             f"This is a fault of trdinger {trdinger.__version__}: {type(error).__name__}: {error}.",
             hint="Run it again with --debug (trdinger --debug …) and report what it prints.",
@@ -97,7 +98,12 @@ def _tell(error: TrdingerError, arguments: list[str]) -> int:
     if "--debug" in arguments:
         traceback.print_exception(error)
     if "--json" in arguments:
-        told = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        told = {
+            "kind": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
         print(json.dumps({"error": told}))  # noqa: T201
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"trdinger: {error.message}", markup=False, style="red")

@@ -41,14 +41,20 @@ Directory = Annotated[
         show_default=False,
     ),
 ]
-Port = Annotated[int | None, typer.Option("--port", help="Port on 127.0.0.1. Default: a free one.", show_default=False)]
+Port = Annotated[
+    int | None, typer.Option("--port", help="Port on 127.0.0.1. Default: a free one.", show_default=False)
+]
 Idle = Annotated[
     float | None,
-    typer.Option("--idle-timeout", metavar="MINUTES", help="Stop after so long without a client.", show_default=False),
+    typer.Option(
+        "--idle-timeout", metavar="MINUTES", help="Stop after so long without a client.", show_default=False
+    ),
 ]
 Statement = Annotated[
     list[str] | None,
-    typer.Option("-c", "--command", metavar="SQL", help="Run this and end. May be repeated.", show_default=False),
+    typer.Option(
+        "-c", "--command", metavar="SQL", help="Run this and end. May be repeated.", show_default=False
+    ),
 ]
 At = Annotated[
     str | None,
@@ -110,13 +116,18 @@ def status(*, to: At = None, as_json: Json = False) -> None:
     if address.kind == "embedded":
         directory = address.directory or server.DEFAULT_DATA_DIRECTORY
         running = server.status(directory)
-        about: dict[str, Any] = {"directory": str(directory), "running": _running(running) if running else None}
+        about: dict[str, Any] = {
+            "directory": str(directory),
+            "running": _running(running) if running else None,
+        }
         if running is None and not directory.exists():
             about["address"] = str(address)
             if as_json:
                 print_json(about)
             else:
-                answer().print(f"There is no embedded TimescaleDB in {directory} yet; trdinger migrate makes one.")
+                answer().print(
+                    f"There is no embedded TimescaleDB in {directory} yet; trdinger migrate makes one."
+                )
             return
     else:
         about = {}
@@ -173,7 +184,9 @@ def downgrade(
     """
     address, options = target(to)
     if not yes:
-        answer().print(f"Nothing was done. This would take {address} down to {revision}: add --yes.", soft_wrap=True)
+        answer().print(
+            f"Nothing was done. This would take {address} down to {revision}: add --yes.", soft_wrap=True
+        )
         raise typer.Exit(2)
     with _engine(address, options) as engine:
         downgrade_schema(engine, revision)

@@ -50,7 +50,12 @@ def describe(held: Survey, found: Check, damage: list[str]) -> dict[str, Any]:
                 "table": table.shape.name,
                 "rows": table.rows,
                 "series": [
-                    {"key": list(series.segment), "rows": series.rows, "first": series.first, "last": series.last}
+                    {
+                        "key": list(series.segment),
+                        "rows": series.rows,
+                        "first": series.first,
+                        "last": series.last,
+                    }
                     for series in table.series
                 ],
                 "converted": [

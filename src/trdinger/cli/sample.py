@@ -16,7 +16,9 @@ _DEFAULT = SampleOptions()
 Out = Annotated[Path, typer.Argument(help="The file to write.", show_default=False)]
 Rows = Annotated[int, typer.Option("--rows", help="Candles in all.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed and options give the same rows.")]
-Symbols = Annotated[list[str] | None, typer.Option("--symbol", help="A symbol; may be repeated.", show_default=False)]
+Symbols = Annotated[
+    list[str] | None, typer.Option("--symbol", help="A symbol; may be repeated.", show_default=False)
+]
 Timeframes = Annotated[
     list[str] | None, typer.Option("--timeframe", help="A timeframe; may be repeated.", show_default=False)
 ]
@@ -61,4 +63,6 @@ def command(
         print_json({"path": str(path), "bytes": path.stat().st_size, "rows": dict(summary.rows)})
     else:
         total = sum(summary.rows.values())
-        answer().print(f"{path}: {total:,} rows in nine tables, {path.stat().st_size:,} bytes", soft_wrap=True)
+        answer().print(
+            f"{path}: {total:,} rows in nine tables, {path.stat().st_size:,} bytes", soft_wrap=True
+        )

@@ -19,7 +19,7 @@ def run_statements(database: Database, statements: list[str], console: Console) 
     """Run each statement in turn and print its answer as a table. Raises TargetError."""
     with database.connect(autocommit=True) as connection:
         for statement in statements:
-            _print(connection.execute(statement), console)  # type: ignore[arg-type]
+            _print(connection.execute(statement), console)
 
 
 def interactive(database: Database, console: Console) -> None:
@@ -27,7 +27,9 @@ def interactive(database: Database, console: Console) -> None:
     program = shutil.which("psql")
     if program:
         url = database.url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-        environment = os.environ | ({"PGPASSWORD": str(database.url.password)} if database.url.password else {})
+        environment = os.environ | (
+            {"PGPASSWORD": str(database.url.password)} if database.url.password else {}
+        )
         subprocess.run([program, url], env=environment, check=False)
         return
     console.print("psql is not installed; this prompt runs SQL. End a statement with ; and leave with \\q")
@@ -43,7 +45,7 @@ def interactive(database: Database, console: Console) -> None:
             statement += line + "\n"
             if statement.strip().endswith(";"):
                 try:
-                    _print(connection.execute(statement), console)  # type: ignore[arg-type]
+                    _print(connection.execute(statement), console)
                 except psycopg.Error as error:
                     console.print(str(error).strip(), markup=False, style="red")
                 statement = ""
@@ -62,4 +64,8 @@ def _print(cursor: psycopg.Cursor[tuple[object, ...]], console: Console) -> None
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     console.print(table)
     more = len(rows) > _SHOWN
-    console.print(f"(the first {_SHOWN} rows)" if more else f"({cursor.rowcount} row{'s' if cursor.rowcount != 1 else ''})")
+    console.print(
+        f"(the first {_SHOWN} rows)"
+        if more
+        else f"({cursor.rowcount} row{'s' if cursor.rowcount != 1 else ''})"
+    )

@@ -52,10 +52,8 @@ class Backup:
             )
 
 
-def back_up(
-    source: Source, folder: Path, *, tell: Callable[[int, int], None] = lambda _done, _total: None
-) -> Backup:
-    """Copy `source` into `folder` and open the copy. `tell` hears bytes done and in all.
+def back_up(source: Source, folder: Path, *, tell: Callable[[int], object] = lambda _more: None) -> Backup:
+    """Copy `source` into `folder` and open the copy. `tell` hears how many more bytes are done.
 
     Raises SourceError: the disk is too small or full, the file cannot be read.
     """
@@ -105,8 +103,15 @@ def _room(folder: Path, size: int) -> None:
         )
 
 
-def _copy(source: Source, part: Path, size: int, tell: Callable[[int, int], None]) -> None:
-    restarts, before = 0, None
+def _copy(source: Source, part: Path, size: int, tell: Callable[[int], object]) -> None:
+    restarts = told = 0
+    before: int | None = None
+
+    def reached(done: int) -> None:
+        nonlocal told
+        if done > told:
+            tell(done - told)
+            told = done
 
     def progress(_status: int, remaining: int, total: int) -> None:
         nonlocal restarts, before
@@ -115,7 +120,7 @@ def _copy(source: Source, part: Path, size: int, tell: Callable[[int, int], None
             if restarts >= _RESTARTS:
                 raise _Restarted
         before = remaining
-        tell(size * (total - remaining) // max(total, 1), size)
+        reached(size * (total - remaining) // max(total, 1))
 
     with reading(source.path), source.connect() as connection:
         target = sqlite3.connect(part)
@@ -125,7 +130,7 @@ def _copy(source: Source, part: Path, size: int, tell: Callable[[int, int], None
                 connection.backup(target, pages=_STEP_PAGES, progress=progress, sleep=0.02)
             except _Restarted:
                 connection.backup(target)
-            tell(size, size)
+            reached(size)
         finally:
             target.close()
 
@@ -135,5 +140,5 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-class _Restarted(Exception):  # noqa: N818
+class _Restarted(Exception):
     """A writer made the backup start over too often."""

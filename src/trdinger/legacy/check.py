@@ -84,7 +84,9 @@ def _check_series(source: Source, table: TableSurvey, found: Check, tell: Progre
                     found.converted[shape.name, column, kind] += count
                 moments = times(held.table, shape.series.time)
                 if len(moments):
-                    ordered = ordered and increasing(moments, strictly=True) and (last is None or moments[0] > last)
+                    ordered = (
+                        ordered and increasing(moments, strictly=True) and (last is None or moments[0] > last)
+                    )
                     last = int(moments[-1])
                 found.rows[shape.name] += held.read
                 tell(shape.name, held.read)
@@ -144,7 +146,7 @@ def _check_rows(source: Source, table: TableSurvey, found: Check, tell: Progress
     }
     with source.connect() as connection:
         for rowid, *cells in connection.execute(f"SELECT rowid, {columns} FROM {quoted(shape.name)}"):
-            row = convert_row(shape, table.present, rowid, cells, converted, found.bad)
+            row = convert_row(shape, table.present, rowid, cells, converted=converted, bad=found.bad)
             found.rows[shape.name] += 1
             tell(shape.name, 1)
             if row is None:
@@ -161,14 +163,18 @@ def _check_rows(source: Source, table: TableSurvey, found: Check, tell: Progress
         found.converted[shape.name, column, kind] += count
 
 
-def _check_references(connection: sqlite3.Connection, survey: Survey, table: TableSurvey, found: Check) -> None:
+def _check_references(
+    connection: sqlite3.Connection, survey: Survey, table: TableSurvey, found: Check
+) -> None:
     for reference in table.shape.references:
         if reference.column not in table.present:
             continue
         name, column = quoted(table.shape.name), quoted(reference.column)
         orphan = f"{column} IS NOT NULL"
         if survey.table(reference.table) is not None:
-            orphan += f" AND {column} NOT IN (SELECT {quoted(reference.referred)} FROM {quoted(reference.table)})"
+            orphan += (
+                f" AND {column} NOT IN (SELECT {quoted(reference.referred)} FROM {quoted(reference.table)})"
+            )
         for rowid, stored in connection.execute(f"SELECT rowid, {column} FROM {name} WHERE {orphan}"):
             try:
                 convert(table.shape.column(reference.column), stored)

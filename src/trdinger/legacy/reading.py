@@ -143,7 +143,7 @@ class SeriesReader:
         with self.source.connect() as connection:
             for rowid, *cells in connection.execute(statement, values):
                 read += 1
-                row = convert_row(self.shape, self._present, rowid, cells, converted, bad)
+                row = convert_row(self.shape, self._present, rowid, cells, converted=converted, bad=bad)
                 if row is not None:
                     given = dict(zip(self._present, row, strict=True))
                     for name, into in kept.items():
@@ -169,6 +169,7 @@ def convert_row(
     names: tuple[str, ...],
     rowid: int,
     cells: list[Stored],
+    *,
     converted: Counter[tuple[str, str]],
     bad: list[BadValue],
 ) -> list[Value] | None:
@@ -201,7 +202,11 @@ def increasing(moments: np.ndarray[Any, np.dtype[np.int64]], *, strictly: bool) 
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    return (
+        column.chunk(0)
+        if column.num_chunks == 1
+        else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    )
 
 
 def _fit(column: Column, array: pa.Array) -> pa.Array | None:

@@ -87,7 +87,8 @@ class Source:
             raise SourceError(f"{path} is empty (0 bytes).", hint="Name the file that Trdinger wrote.")
         if not header.startswith(_MAGIC):
             raise SourceError(
-                f"{path} is not a SQLite database (or is encrypted).", hint="Name the file that Trdinger wrote."
+                f"{path} is not a SQLite database (or is encrypted).",
+                hint="Name the file that Trdinger wrote.",
             )
         page = int.from_bytes(header[16:18], "big")
         page = 65536 if page == 1 else page
@@ -117,7 +118,9 @@ class Source:
         """The tables of the file but for housekeeping ones, by name."""
         names = [
             _name(row[0])
-            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
+            for row in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid"
+            )
         ]
         return {
             name: SourceTable(name, tuple(_columns(connection, name)))
@@ -155,7 +158,7 @@ def reading(path: Path) -> Iterator[None]:
         if primary in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise SourceError(
                 f"{path} cannot be opened: {said}.",
-                hint="A WAL file beside it needs a folder that this user may write to; copy both and try there.",
+                hint="A WAL file beside it needs a folder that this user may write to: copy both there.",
             ) from None
         raise SourceError(f"{path} cannot be read: {said}.") from None
 

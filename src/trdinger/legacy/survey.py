@@ -76,12 +76,18 @@ def survey(source: Source) -> Survey:
         for name, table in found.items():
             if name in known:
                 strangers += [
-                    f"{name}.{column}" for column in table.column_names if column not in known[name].column_names
+                    f"{name}.{column}"
+                    for column in table.column_names
+                    if column not in known[name].column_names
                 ]
         if not any(name in known for name in found):
             raise SourceError(
                 f"{source.path} holds none of Trdinger's tables"
-                + (f" (it holds {', '.join(sorted(found)[:5])})." if found else " (it holds no table at all)."),
+                + (
+                    f" (it holds {', '.join(sorted(found)[:5])})."
+                    if found
+                    else " (it holds no table at all)."
+                ),
                 hint="Name the file that Trdinger wrote; its tables are " + ", ".join(sorted(known)) + ".",
             )
         return Survey(
@@ -114,7 +120,8 @@ def spans(
         beyond = f" AND {time} > ?" if after is not None else ""
         values = [*series.segment, *([after] if after is not None else [])]
         found = connection.execute(
-            f"SELECT {time} FROM {name} WHERE {where}{beyond} ORDER BY {time} LIMIT 1 OFFSET {rows - 1}", values
+            f"SELECT {time} FROM {name} WHERE {where}{beyond} ORDER BY {time} LIMIT 1 OFFSET {rows - 1}",
+            values,
         ).fetchone()
         cut = _bound(found[0]) if found else None
         if cut is None:
@@ -131,7 +138,7 @@ def _table(connection: sqlite3.Connection, shape: TableShape, found: SourceTable
     if needed:
         raise SourceError(
             f"The table {shape.name} lacks the column {', '.join(needed)}, which may not be null.",
-            hint="Is this a file of Trdinger? Add the column with its values, then run the same command again.",
+            hint="Is this a file of Trdinger? Add the column with its values, then run it again.",
         )
     (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(shape.name)}").fetchone()
     series, bad = _series(connection, shape) if shape.series else ((), ())
@@ -146,7 +153,8 @@ def _series(connection: sqlite3.Connection, shape: TableShape) -> tuple[list[Ser
     bad: list[BadValue] = []
     width = len(shape.series.segment_by)
     for row in connection.execute(
-        f"SELECT {segment}, count(*), min({time}), max({time}) FROM {table} GROUP BY {segment} ORDER BY {segment}"
+        f"SELECT {segment}, count(*), min({time}), max({time}) FROM {table}"
+        f" GROUP BY {segment} ORDER BY {segment}"
     ).fetchall():
         names, (count, first, last) = row[:width], row[width:]
         misfits = []

@@ -33,7 +33,7 @@ _NUMERIC_DIGITS = 131_072  # digits before the point that PostgreSQL's numeric h
 _NUMERIC_SCALE = 16_383  # digits after it
 
 
-class Misfit(Exception):  # noqa: N818 - the domain's word
+class Misfit(Exception):
     """The target cannot hold this value; `reason` says why, for people."""
 
     def __init__(self, reason: str) -> None:

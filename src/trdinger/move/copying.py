@@ -50,7 +50,11 @@ class Copier:
     """Copies units over one connection, which it does not share while it works."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], move: uuid.UUID, capabilities: Capabilities, progress: Progress
+        self,
+        connection: psycopg.Connection[Any],
+        move: uuid.UUID,
+        capabilities: Capabilities,
+        progress: Progress,
     ) -> None:
         self._connection = connection
         self._move = move
@@ -100,7 +104,9 @@ class Copier:
         shape, present = unit.table.shape, unit.table.present
         sent = size = 0
         with self._connection.cursor() as cursor:
-            with cursor.copy(_copy_statement(shape.name, (*present, *unit.table.absent), binary=False)) as copy:
+            with cursor.copy(
+                _copy_statement(shape.name, (*present, *unit.table.absent), binary=False)
+            ) as copy:
                 for row in _slice_rows(source, unit):
                     copy.write_row([*_texts(shape, present, row), *(None for _ in unit.table.absent)])
                     sent += 1
@@ -147,7 +153,9 @@ class _Reading:
             self._readers[shape.name] = reader
         held = reader.read(unit.span, rows=unit.rows)
         if held.bad:
-            raise ValuesDoNotFit(f"{held.bad[0]}: {held.bad[0].value}.", hint="The backup was checked before: is it whole?")
+            raise ValuesDoNotFit(
+                f"{held.bad[0]}: {held.bad[0].value}.", hint="The backup was checked before: is it whole?"
+            )
         rows = held.table
         if series.descending:
             rows = rows.take(list(range(rows.num_rows - 1, -1, -1)))
@@ -166,9 +174,13 @@ def _slice_rows(source: Source, unit: SliceUnit) -> Iterator[list[Value]]:
     with source.connect() as connection:
         for rowid, *cells in connection.execute(statement + " ORDER BY rowid"):
             bad: list[Any] = []
-            row = convert_row(unit.table.shape, unit.table.present, rowid, cells, Counter(), bad)
+            row = convert_row(
+                unit.table.shape, unit.table.present, rowid, cells, converted=Counter(), bad=bad
+            )
             if row is None:
-                raise ValuesDoNotFit(f"{bad[0]}: {bad[0].value}.", hint="The backup was checked before: is it whole?")
+                raise ValuesDoNotFit(
+                    f"{bad[0]}: {bad[0].value}.", hint="The backup was checked before: is it whole?"
+                )
             yield row
 
 

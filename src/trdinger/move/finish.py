@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -39,7 +40,7 @@ def finish(
         progress.advance(1, detail=name)
 
     for table in SERIES:
-        step(f"keys of {table}", lambda table=table: keys.restore_after_load(connection, table))
+        step(f"keys of {table}", partial(keys.restore_after_load, connection, table))
     if capabilities.has("compression"):
         for table in SERIES:
             for chunk in _uncompressed(connection, table):
@@ -47,12 +48,10 @@ def finish(
                     connection.execute("SELECT compress_chunk(%s, if_not_compressed => true)", (chunk,))
             progress.advance(1, detail=f"compression of {table}")
     for table in TABLES:
-        step(f"ids of {table}", lambda table=table: keys.restart_identity(connection, table))
+        step(f"ids of {table}", partial(keys.restart_identity, connection, table))
     for table in TABLES:
-        step(
-            f"statistics of {table}",
-            lambda table=table: connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table))),
-        )
+        analyse = sql.SQL("ANALYZE {}").format(sql.Identifier(table))
+        step(f"statistics of {table}", partial(connection.execute, analyse))
     validate(connection)
 
 
@@ -66,7 +65,8 @@ def validate(connection: psycopg.Connection[Any]) -> None:
     invalid = connection.execute(
         """
         SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-        JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname = ANY(%s) AND NOT (i.indisvalid AND i.indisready)
+        JOIN pg_class t ON t.oid = i.indrelid
+        WHERE t.relname = ANY(%s) AND NOT (i.indisvalid AND i.indisready)
         UNION ALL
         SELECT k.conname FROM pg_constraint k JOIN pg_class t ON t.oid = k.conrelid
         WHERE t.relname = ANY(%s) AND NOT k.convalidated
@@ -83,7 +83,8 @@ def validate(connection: psycopg.Connection[Any]) -> None:
 def _uncompressed(connection: psycopg.Connection[Any], table: str) -> list[str]:
     rows = connection.execute(
         "SELECT format('%%I.%%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks"
-        " WHERE hypertable_name = %s AND hypertable_schema = current_schema AND NOT is_compressed ORDER BY range_start",
+        " WHERE hypertable_name = %s AND hypertable_schema = current_schema AND NOT is_compressed"
+        " ORDER BY range_start",
         (table,),
     ).fetchall()
     return [row[0] for row in rows]

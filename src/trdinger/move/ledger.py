@@ -163,7 +163,9 @@ def step_done(connection: psycopg.Connection[Any], move: uuid.UUID, name: str, s
     )
 
 
-def finish(connection: psycopg.Connection[Any], move: uuid.UUID, report: dict[str, Any], *, proven: bool) -> None:
+def finish(
+    connection: psycopg.Connection[Any], move: uuid.UUID, report: dict[str, Any], *, proven: bool
+) -> None:
     """Keep the report; a move whose verification found no difference is finished."""
     connection.execute(
         f"UPDATE {SCHEMA}.move SET report = %s, finished = CASE WHEN %s THEN coalesce(finished, now()) END"

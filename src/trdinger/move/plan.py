@@ -82,7 +82,12 @@ class Plan:
                     "rows": table.rows,
                     "hypertable": table.shape.series is not None and self.capabilities.has("hypertables"),
                     "series": [
-                        {"key": list(series.segment), "rows": series.rows, "first": series.first, "last": series.last}
+                        {
+                            "key": list(series.segment),
+                            "rows": series.rows,
+                            "first": series.first,
+                            "last": series.last,
+                        }
                         for series in table.series
                     ],
                     "absent_columns": list(table.absent),
@@ -103,7 +108,7 @@ _SAID: tuple[tuple[Feature, str], ...] = (
 
 
 def plan(survey: Survey, database: Database, options: Options) -> Plan:
-    """Plan a move. Raises SourceError, TargetError; MissingCapability or TargetRefused where it must not go."""
+    """Plan a move. Raises SourceError; MissingCapability or TargetRefused where it must not go."""
     unknown = [
         name
         for name in survey.strangers
@@ -111,7 +116,8 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
     ]
     if unknown:
         raise SourceError(
-            f"{survey.source.path} holds what Trdinger does not know: {', '.join(unknown)}. Nothing was moved.",
+            f"{survey.source.path} holds what Trdinger does not know: {', '.join(unknown)}."
+            " Nothing was moved.",
             hint="Leave it behind knowingly: " + " ".join(f"--leave-out {name}" for name in unknown),
         )
     capabilities = database.capabilities
@@ -129,7 +135,9 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
     with database.connect(autocommit=True) as connection:
         target = look(connection)
     resumed = _treat(survey, database, target, options)
-    likely = capabilities.timescaledb is None and capabilities.installable is not None and capabilities.may_create
+    likely = (
+        capabilities.timescaledb is None and capabilities.installable is not None and capabilities.may_create
+    )
     skipped = tuple(
         f"{capabilities.reason(feature)} {what}"
         for feature, what in _SAID
@@ -145,7 +153,8 @@ def look(connection: psycopg.Connection[Any]) -> Target:
     tables = [
         row[0]
         for row in connection.execute(
-            "SELECT tablename FROM pg_tables t WHERE schemaname = current_schema AND tablename <> 'alembic_version'"
+            "SELECT tablename FROM pg_tables t"
+            " WHERE schemaname = current_schema AND tablename <> 'alembic_version'"
             " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.deptype = 'e'"
             " AND d.objid = format('%I.%I', t.schemaname, t.tablename)::regclass)"
         )
@@ -153,7 +162,9 @@ def look(connection: psycopg.Connection[Any]) -> Target:
     rows = {}
     for table in TABLES:
         if table in tables:
-            found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1) AS any_row").fetchone()
+            found = connection.execute(
+                f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1) AS any_row"
+            ).fetchone()
             rows[table] = int(found[0]) if found else 0
     others = tuple(sorted(name for name in tables if name not in TABLES))
     return Target(rows, others, tuple(ledger.moves(connection)))
@@ -185,5 +196,3 @@ def _treat(survey: Survey, database: Database, target: Target, options: Options)
             hint="Name an empty database, or move in beside them, which leaves them alone: --existing keep.",
         )
     return None
-
-

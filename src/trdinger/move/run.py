@@ -99,14 +99,7 @@ class _Run:
                 backup.verify()
         else:
             with self._stage("Back up", total=self.plan.survey.bytes, measure="bytes"):
-                done = 0
-
-                def tell(now: int, _total: int) -> None:
-                    nonlocal done
-                    self.progress.advance(max(0, now - done))
-                    done = max(done, now)
-
-                backup = back_up(source, self.plan.workdir, tell=tell)
+                backup = back_up(source, self.plan.workdir, tell=self.progress.advance)
         self.report.backup, self.report.sha256 = str(backup.path), backup.sha256
         return backup
 
@@ -127,10 +120,14 @@ class _Run:
                 found = check(held, tell=lambda table, rows: self.progress.advance(rows, detail=table))
                 self.progress.advance(0, detail="SQLite's own integrity check")
                 damage = own.result()
-            stage.said = [f"{count:,} × {table}.{column}: {form}" for (table, column, form), count in found.converted.items()]
+            stage.said = [
+                f"{count:,} × {table}.{column}: {form}"
+                for (table, column, form), count in found.converted.items()
+            ]
         if damage:
             raise SourceError(
-                f"SQLite finds {self.plan.survey.source.path} damaged: {'; '.join(damage)}. Nothing was moved.",
+                f"SQLite finds {self.plan.survey.source.path} damaged: {'; '.join(damage)}."
+                " Nothing was moved.",
                 hint="Restore it from a copy, or save what can be read with sqlite3's .recover.",
             )
         if found.bad:
@@ -141,7 +138,9 @@ class _Run:
 
     def _misfits(self, bad: list[BadValue]) -> ValuesDoNotFit:
         path = self.plan.workdir / MISFITS
-        path.write_text(json.dumps([vars(value) for value in bad], indent=1, ensure_ascii=True), encoding="ascii")
+        path.write_text(
+            json.dumps([vars(value) for value in bad], indent=1, ensure_ascii=True), encoding="ascii"
+        )
         lines = [f"  {value}" for value in bad[:_SHOWN]]
         if len(bad) > _SHOWN:
             lines.append(f"  … and {len(bad) - _SHOWN:,} more")
@@ -164,7 +163,9 @@ class _Run:
             self.database = self.database.fresh()
             self.report.server = str(self.database.capabilities)
 
-    def _enter(self, connection: psycopg.Connection[Any], backup: Backup, checked: dict[str, Any]) -> uuid.UUID:
+    def _enter(
+        self, connection: psycopg.Connection[Any], backup: Backup, checked: dict[str, Any]
+    ) -> uuid.UUID:
         """Enter the move in the ledger, emptying the tables first where that was asked for."""
         if self.plan.resumed is not None:
             ledger.resume(connection, self.plan.resumed.id)
@@ -173,7 +174,9 @@ class _Run:
             if self.plan.options.existing is Existing.REPLACE:
                 connection.execute(f"TRUNCATE {', '.join(TABLES)}")
             ledger.forget(connection)
-            return ledger.begin(connection, self.plan.survey.source.path, backup, self.plan.options.sizes, checked)
+            return ledger.begin(
+                connection, self.plan.survey.source.path, backup, self.plan.options.sizes, checked
+            )
 
     def _copy(self, connection: psycopg.Connection[Any], move: uuid.UUID, held: Survey, sizes: Sizes) -> None:
         with self._stage("Copy", total=held.rows) as stage:
@@ -184,7 +187,9 @@ class _Run:
                     for table in SERIES:
                         keys.drop_for_load(connection, table)
             self.progress.advance(sum(done.values()))
-            rows = Copier(connection, move, self.database.capabilities, self.progress).copy(held.source, every)
+            rows = Copier(connection, move, self.database.capabilities, self.progress).copy(
+                held.source, every
+            )
             if done:
                 stage.said.append(f"{sum(done.values()):,} rows were in already; {rows:,} came now.")
             _all_in(ledger.committed(connection, move), held)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -123,7 +123,7 @@ def _column(column: sa.Column[object]) -> Column:
 
 def _kind(given: sa.types.TypeEngine[object]) -> tuple[Kind, int]:
     plain = given.impl if isinstance(given, sa.types.TypeDecorator) else given
-    kinds: tuple[tuple[type[sa.types.TypeEngine[object]], Kind, int], ...] = (
+    kinds: tuple[tuple[type[sa.types.TypeEngine[Any]], Kind, int], ...] = (
         (sa.DateTime, "time", 64),
         (sa.Boolean, "boolean", 1),
         (sa.Float, "float", 64),

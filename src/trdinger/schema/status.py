@@ -36,7 +36,9 @@ def tables(connection: psycopg.Connection[Any], *, hypertables: bool) -> list[di
     chunks: dict[str, tuple[int, int]] = {}
     series: set[str] = set()
     if hypertables:
-        rows = connection.execute("SELECT hypertable_name FROM timescaledb_information.hypertables").fetchall()
+        rows = connection.execute(
+            "SELECT hypertable_name FROM timescaledb_information.hypertables"
+        ).fetchall()
         series = {row[0] for row in rows}
         chunks = {name: (count, packed) for name, count, packed in connection.execute(_CHUNKS)}
     found = []

@@ -18,7 +18,9 @@ from trdinger.verify.differences import Difference, TableProof
 _Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def compare(source: pa.Table, target: pa.Table, *, time: str, key: Callable[[int], str], proof: TableProof) -> None:
+def compare(
+    source: pa.Table, target: pa.Table, *, time: str, key: Callable[[int], str], proof: TableProof
+) -> None:
     """Add to `proof` what differs between two tables of the same columns, both sorted by `time`.
 
     key: how a row is named, from its time in microseconds.

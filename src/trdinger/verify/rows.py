@@ -99,7 +99,7 @@ def _source_rows(source: Source, table: TableSurvey, proof: TableProof) -> Itera
             f"SELECT rowid, {columns} FROM {quoted(table.shape.name)} ORDER BY id"
         ):
             bad: list[BadValue] = []
-            row = convert_row(table.shape, table.present, rowid, cells, Counter(), bad)
+            row = convert_row(table.shape, table.present, rowid, cells, converted=Counter(), bad=bad)
             if row is None:
                 proof.add(Difference(proof.table, "missing", f"row {rowid}", bad[0].column, bad[0].value))
                 continue
@@ -118,9 +118,7 @@ def _target_rows(connection: psycopg.Connection[Any], table: TableSurvey) -> Ite
         cursor.itersize = _FETCH
         cursor.execute(statement)
         for row in cursor:
-            yield {
-                column.name: _plain(cell) for column, cell in zip(table.shape.columns, row, strict=True)
-            }
+            yield {column.name: _plain(cell) for column, cell in zip(table.shape.columns, row, strict=True)}
 
 
 def _plain(cell: Any) -> Value:

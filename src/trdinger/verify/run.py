@@ -16,7 +16,6 @@ from trdinger.engine.failures import speaking
 from trdinger.errors import TargetError
 from trdinger.legacy.survey import Survey
 from trdinger.progress import Progress
-
 from trdinger.schema.shape import shapes
 from trdinger.schema.upgrade import differences
 from trdinger.verify.differences import Difference, Proof, TableProof
@@ -48,7 +47,7 @@ def verify(survey: Survey, database: Database, progress: Progress) -> Proof:
 
 
 def structure(database: Database) -> list[str]:
-    """What is wrong about schema, keys, hypertables, time zone or ids, in sentences; nothing when all is well."""
+    """What is wrong about schema, keys, hypertables, time zone or ids, in sentences."""
     engine = database.engine()
     try:
         with speaking(database):
@@ -80,20 +79,27 @@ def _ids(connection: psycopg.Connection[Any]) -> list[str]:
         highest, sequence = row
         if highest is None or sequence is None:
             continue
-        last = connection.execute(f"SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {sequence}")
+        last = connection.execute(
+            f"SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {sequence}"
+        )
         (handed_out,) = last.fetchone() or (0,)
         if handed_out < highest:
-            wrong.append(f"{shape.name}: the next id would be {handed_out + 1}, the highest present is {highest}.")
+            wrong.append(
+                f"{shape.name}: the next id would be {handed_out + 1}, the highest present is {highest}."
+            )
     return wrong
 
 
 def _tables(database: Database) -> set[str]:
     with database.connect(autocommit=True) as connection:
-        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema").fetchall()
+        rows = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = current_schema"
+        ).fetchall()
     present = {row[0] for row in rows}
     if not present & {shape.name for shape in shapes()}:
         raise TargetError(
-            f"{database} holds none of Trdinger's tables.", hint="Run trdinger migrate first, or name another target."
+            f"{database} holds none of Trdinger's tables.",
+            hint="Run trdinger migrate first, or name another target.",
         )
     return present
 

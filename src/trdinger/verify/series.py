@@ -115,7 +115,11 @@ def _by_slices(
         closing = at == len(cut) - 1
         if until is not None or closing:
             compare(
-                held.table, target.read(after, None if closing else until), time=time, key=target.key, proof=proof
+                held.table,
+                target.read(after, None if closing else until),
+                time=time,
+                key=target.key,
+                proof=proof,
             )
         after, last = until, held
         progress.advance(held.table.num_rows, detail=f"{proof.table} {' '.join(target.segment)}")
@@ -175,6 +179,8 @@ def _strangers(arrow: Any, table: TableSurvey, held: int, proof: TableProof) -> 
     if not proof.differing:
         proof.add(
             Difference(
-                proof.table, "repeated", f"count(*) gives {count:,} rows, reading every range of time {held:,}"
+                proof.table,
+                "repeated",
+                f"count(*) gives {count:,} rows, reading every range of time {held:,}",
             )
         )
