@@ -75,10 +75,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "many: needs an engine that serves many connections at once")
     config.addinivalue_line("markers", "long: takes more than half a minute; runs with --long")
     named = tuple(config.getoption("--engine") or ())
-    required = {name for name in os.environ.get("TRDINGER_REQUIRE_ENGINES", "").split(",") if name}
+    required = set(named) | {name for name in os.environ.get("TRDINGER_REQUIRE_ENGINES", "").split(",") if name}
     if unknown := required - set(NAMES):
         raise pytest.UsageError(f"TRDINGER_REQUIRE_ENGINES: no such engine: {', '.join(sorted(unknown))}")
-    config.stash[ENGINES] = Engines(named or NAMES, frozenset(required | set(named)))
+    if not named:
+        # Nobody asked for a server by URL: the header says so, once.
+        named = NAMES if os.environ.get("TRDINGER_TEST_DATABASE_URL") else NAMES[:-1]
+    config.stash[ENGINES] = Engines(named, frozenset(required))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -91,10 +94,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = []
     for name in NAMES:
         engine = engines.all[name]
-        if name not in engines.chosen:
-            said = "left out by --engine"
-        elif reason := engine.absent():
+        if reason := engine.absent():
             said = f"absent: {reason}"
+        elif name not in engines.chosen:
+            said = "left out by --engine"
         else:
             said = engine.describe()
         lines.append(f"engine {name}: {said}")
