@@ -135,17 +135,21 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
     with database.connect(autocommit=True) as connection:
         target = look(connection)
     resumed = _treat(survey, database, target, options)
-    likely = (
+    # A server that has TimescaleDB to install tells its edition only after that.
+    comes = (
         capabilities.timescaledb is None and capabilities.installable is not None and capabilities.may_create
     )
-    skipped = tuple(
-        f"{capabilities.reason(feature)} {what}"
-        for feature, what in _SAID
-        if not capabilities.has(feature) and not likely
-    )
+    skipped = () if comes else without(capabilities)
     path = survey.source.path.resolve()
     workdir = options.workdir or path.with_name(f"{path.stem}-move")
     return Plan(survey, database, capabilities, target, options, workdir, resumed, skipped)
+
+
+def without(capabilities: Capabilities) -> tuple[str, ...]:
+    """What a move into this server leaves undone, and why, in sentences."""
+    return tuple(
+        f"{capabilities.reason(feature)} {what}" for feature, what in _SAID if not capabilities.has(feature)
+    )
 
 
 def look(connection: psycopg.Connection[Any]) -> Target:

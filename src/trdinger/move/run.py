@@ -28,7 +28,7 @@ from trdinger.legacy.survey import Survey, survey
 from trdinger.move import ledger
 from trdinger.move.copying import Copier
 from trdinger.move.finish import finish, steps
-from trdinger.move.plan import Existing, Plan
+from trdinger.move.plan import Existing, Plan, without
 from trdinger.move.report import Report, Stage, summary
 from trdinger.move.units import Sizes, units
 from trdinger.progress import Progress
@@ -61,15 +61,12 @@ class _Run:
             target=str(plan.database),
             server=str(plan.capabilities),
             workdir=str(plan.workdir),
-            skipped=list(plan.skipped),
             left_out=[*plan.options.left_out, *plan.survey.others],
             resumed=plan.resumed is not None,
         )
 
     def run(self) -> Report:
         """All stages in turn."""
-        for sentence in self.plan.skipped:
-            self.progress.say(sentence)
         backup = self._back_up()
         held = self._survey(backup)
         checked = self._check(backup, held)
@@ -162,6 +159,9 @@ class _Run:
                 stage.said = apply(connection)
             self.database = self.database.fresh()
             self.report.server = str(self.database.capabilities)
+            self.report.skipped = list(without(self.database.capabilities))
+            for sentence in self.report.skipped:
+                self.progress.say(sentence)
 
     def _enter(
         self, connection: psycopg.Connection[Any], backup: Backup, checked: dict[str, Any]
