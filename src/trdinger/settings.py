@@ -8,6 +8,7 @@ A password is a secret: it prints as stars. Values leave this room as plain, fro
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -128,3 +129,8 @@ def load(env_file: Path | None = None) -> Settings:
         raise SettingsError(
             f"Settings cannot be used: {wrong}.", hint="Mend them in the environment or in .env."
         ) from None
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a program that we start: our own, and `more` (a secret, say) on top."""
+    return {**os.environ, **more}

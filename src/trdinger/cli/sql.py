@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trdinger.engine.connect import Database
+from trdinger.settings import environment
 
 _SHOWN = 200  # rows of an answer that are printed
 
@@ -27,10 +27,8 @@ def interactive(database: Database, console: Console) -> None:
     program = shutil.which("psql")
     if program:
         url = database.url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-        environment = os.environ | (
-            {"PGPASSWORD": str(database.url.password)} if database.url.password else {}
-        )
-        subprocess.run([program, url], env=environment, check=False)
+        secret = {"PGPASSWORD": str(database.url.password)} if database.url.password else {}
+        subprocess.run([program, url], env=environment(**secret), check=False)
         return
     console.print("psql is not installed; this prompt runs SQL. End a statement with ; and leave with \\q")
     with database.connect(autocommit=True) as connection:

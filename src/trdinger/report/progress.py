@@ -8,7 +8,6 @@ Everything goes to stderr. Leaving the block, with an error too, gives the curso
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -184,8 +183,9 @@ def choose(quiet: bool, json: bool, stream: TextIO | None = None) -> Display:
     if quiet or json:
         return Display()
     stream = stream or sys.stderr
-    if stream.isatty() and os.environ.get("TERM", "") not in {"dumb", "unknown"}:
-        return Terminal(Console(file=stream, highlight=False))
+    console = Console(file=stream, highlight=False)
+    if stream.isatty() and not console.is_dumb_terminal:
+        return Terminal(console)
     return Plain(stream)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
-import os
 import shutil
 import subprocess
 import tempfile
@@ -99,12 +98,10 @@ def _install(node: Node, target: Path) -> None:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(_HERE / name, work / name)
         command = [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
-        path = f"{node.executable.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         try:
             done = subprocess.run(
                 command,
                 cwd=work,
-                env={**os.environ, "PATH": path},
                 capture_output=True,
                 text=True,
                 timeout=INSTALL_TIMEOUT,
