@@ -60,9 +60,7 @@ def back_up(source: Source, folder: Path, *, tell: Callable[[int], object] = lam
     source.check()
     size = source.path.stat().st_size
     _room(folder, size)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = folder / f"{source.path.stem}-{stamp}.db"
-    part = path.with_suffix(".part")
+    path, part = _claim(folder, source.path.stem)
     try:
         _copy(source, part, size, tell)
         _sync(part)
@@ -101,6 +99,28 @@ def _room(folder: Path, size: int) -> None:
             f"The backup needs {size + _SPARE:,} bytes, {folder} has {free:,} free. Nothing was written.",
             hint="Free the space or name another folder with --workdir.",
         )
+
+
+def _claim(folder: Path, stem: str) -> tuple[Path, Path]:
+    """A name that no backup has, and the unfinished file that keeps others from it."""
+    dated = f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    path, number = folder / f"{dated}.db", 1
+    while True:
+        part = path.with_suffix(".part")
+        try:
+            part.open("xb").close()
+            if not path.exists():
+                return path, part
+            part.unlink()
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise SourceError(
+                f"No backup can be written to {folder}: {error.strerror}.",
+                hint="Free the space or name another folder with --workdir.",
+            ) from None
+        number += 1
+        path = folder / f"{dated}-{number}.db"
 
 
 def _copy(source: Source, part: Path, size: int, tell: Callable[[int], object]) -> None:

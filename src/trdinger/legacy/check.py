@@ -55,9 +55,15 @@ def check(survey: Survey, *, tell: Progress = lambda _table, _rows: None) -> Che
     return found
 
 
-def integrity(source: Source) -> list[str]:
-    """SQLite's own integrity check: its complaints, none for a sound file. Raises SourceError."""
+def integrity(
+    source: Source, *, opened: Callable[[sqlite3.Connection], object] = lambda _connection: None
+) -> list[str]:
+    """SQLite's own integrity check: its complaints, none for a sound file. Raises SourceError.
+
+    opened: is given the connection, by which another thread may interrupt a long check.
+    """
     with source.connect() as connection, reading(source.path):
+        opened(connection)
         complaints = [bytes(row[0]).decode() for row in connection.execute("PRAGMA integrity_check(1000)")]
     if complaints == [_SOUND]:
         return []
