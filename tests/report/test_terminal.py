@@ -207,8 +207,8 @@ def test_a_status_shows_chunks_of_hypertables_only(console: Console) -> None:
     lines = text(console).splitlines()
     assert "none: trdinger db upgrade makes the tables" in text(console)
     assert [line.split() for line in lines[-2:]] == [
-        ["ohlcv_data", "5,000,000", "333.8", "MiB", "hypertable", "24", "23"],
-        ["backtest_results", "7", "48.0", "KiB", "table"],
+        ["ohlcv_data", "5,000,000", "333.8", "MiB", "24", "23"],
+        ["backtest_results", "7", "48.0", "KiB"],
     ]
     show_status(status | {"tables": [], "revision": "0001"}, console)
     assert "It holds none of Trdinger's tables." in text(console)

@@ -7,45 +7,45 @@ an error included. No traceback reaches a user unless --debug asks for it.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 
 import trdinger
 from trdinger.cli import backup, db, inspect, migrate, sample, verify
-from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError
+from trdinger.cli.options import Json, print_json
+from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError, UsageError, ValuesDiffer
+
+_DEBUG = "--debug"
 
 app = typer.Typer(
     name="trdinger",
     help="Move a trdinger.db into TimescaleDB, and prove that every value arrived.",
     epilog="Example: trdinger migrate trdinger.db",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("inspect")(inspect.command)
-app.command("backup")(backup.command)
-app.command("migrate")(migrate.command)
-app.command("verify")(verify.command)
-app.command("sample")(sample.command)
-app.add_typer(db.app, name="db")
+app.command("inspect", short_help="Look at every value of a SQLite file; write nothing.")(inspect.command)
+app.command("backup", short_help="Copy a SQLite file safely while a program writes to it.")(backup.command)
+app.command("migrate", short_help="Move a SQLite file into TimescaleDB and prove it.")(migrate.command)
+app.command("verify", short_help="Compare every cell of a SQLite file with a database.")(verify.command)
+app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
+app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")
 
 
 @app.command("exit-codes")
-def exit_codes(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def exit_codes(*, as_json: Json = False) -> None:
     """List the exit codes and who must act on each.
 
     Example: trdinger exit-codes
     """
     if as_json:
-        print(json.dumps(EXIT_CODES))  # noqa: T201
+        print_json(EXIT_CODES)
         return
     for code, audience in sorted(EXIT_CODES.items()):
         print(f"{code:>4}  {audience}")  # noqa: T201
@@ -53,51 +53,75 @@ def exit_codes(
 
 @app.callback(invoke_without_command=True)
 def _top(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
 ) -> None:
-    del debug  # read by main, which is what catches errors
+    del debug  # read by run, which is what catches errors
     if version:
         print(trdinger.__version__)  # noqa: T201
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        print(context.get_help())  # noqa: T201
+        raise typer.Exit(UsageError.exit_code)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has had enough (`| head`); Python would complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; its exit code. Every error is told in a sentence on stderr."""
-    command = typer.main.get_command(app)
+    taken, debug = _without_debug(arguments)
     try:
-        code = command.main(args=arguments, prog_name="trdinger", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _tell(
-            Interrupted("Stopped.", hint="What was committed stays; run the same command again to go on."),
-            arguments,
-        )
+        code = typer.main.get_command(app).main(args=taken, prog_name="trdinger", standalone_mode=False)
+    except typer.TyperException as error:
+        return _tell(_misused(error), taken, debug=debug)
+    except (KeyboardInterrupt, typer.Abort):
+        code = Interrupted.exit_code
     except TrdingerError as error:
-        return _tell(error, arguments)
-    except BrokenPipeError:
-        return 0
+        return _tell(error, taken, debug=debug)
     except Exception as error:
         fault = TrdingerError(
             f"This is a fault of trdinger {trdinger.__version__}: {type(error).__name__}: {error}.",
-            hint="Run it again with --debug (trdinger --debug …) and report what it prints.",
+            hint="Run it again with --debug and report what it prints.",
         )
         fault.__cause__ = error
-        return _tell(fault, arguments)
+        return _tell(fault, taken, debug=debug)
+    if code == Interrupted.exit_code:  # Typer makes it of Ctrl-C
+        stopped = Interrupted(
+            "Stopped.", hint="What was committed stays; the same command goes on from there."
+        )
+        return _tell(stopped, taken, debug=debug)
     return code if isinstance(code, int) else 0
 
 
-def _tell(error: TrdingerError, arguments: list[str]) -> int:
-    if "--debug" in arguments:
+def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
+    """The arguments that commands take, and whether --debug was among them; what follows -- is theirs."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    taken = [argument for argument in arguments[:end] if argument != _DEBUG]
+    return taken + arguments[end:], len(taken) < end
+
+
+def _misused(error: typer.TyperException) -> UsageError:
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = context.command_path if context else "trdinger"
+    said = error.format_message().replace("Value error, ", "")  # pydantic's own words
+    return UsageError(said if said.endswith((".", "?")) else f"{said}.", hint=f"What it takes: {command} -h")
+
+
+def _tell(error: TrdingerError, arguments: list[str], *, debug: bool) -> int:
+    if debug:
         traceback.print_exception(error)
-    if "--json" in arguments:
+    # What differs has been printed already, as the report.
+    if "--json" in arguments and not isinstance(error, ValuesDiffer):
         told = {
             "kind": type(error).__name__,
             "message": error.message,

@@ -23,4 +23,6 @@ def command(source: Source, *, workdir: Workdir = None, as_json: Json = False, q
     if as_json:
         print_json({"path": str(backup.path), "sha256": backup.sha256, "bytes": backup.bytes})
     else:
-        answer().print(f"{backup.path}\nSHA-256 {backup.sha256}, {backup.bytes:,} bytes", soft_wrap=True)
+        answer().print(
+            f"{backup.path}\nSHA-256 {backup.sha256}, {backup.bytes:,} bytes", markup=False, soft_wrap=True
+        )

@@ -23,6 +23,7 @@ def command(source: Source, *, as_json: Json = False, quiet: Quiet = False) -> N
     Example: trdinger inspect trdinger.db
     """
     with choose(quiet=quiet, json=as_json) as progress:
+        progress.stage("Look")
         held = survey(files.Source(source))
         progress.stage("Check", total=held.rows)
         found = check(held, tell=lambda table, rows: progress.advance(rows, detail=table))

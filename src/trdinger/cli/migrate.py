@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from trdinger.cli.options import Json, Quiet, Source, To, Workdir, answer, print_json, target
+from trdinger.cli.options import (
+    Json,
+    Quiet,
+    Source,
+    To,
+    Workdir,
+    answer,
+    is_default,
+    note,
+    print_json,
+    target,
+)
 from trdinger.engine.open import open_database
 from trdinger.errors import ValuesDiffer
 from trdinger.legacy import source as files
@@ -27,6 +38,7 @@ ExistingOption = Annotated[
     Existing,
     typer.Option(
         "--existing",
+        metavar="refuse|keep|replace",
         help="A target that holds something: refuse it, keep what others have and move in beside it, or"
         " replace the rows of Trdinger's nine tables.",
     ),
@@ -58,33 +70,52 @@ def command(
     The source is only read. A run that was stopped or killed goes on where it was when the same
     command is run again. Ends with 6 if any value differs.
 
-    Example: trdinger migrate trdinger.db --to postgresql://trdinger@localhost/trdinger
+    \b
+    Examples:
+      trdinger migrate trdinger.db --plan
+      trdinger migrate trdinger.db
+      trdinger migrate trdinger.db --to postgresql://trdinger@localhost/trdinger
     """
-    held = survey(files.Source(source))
     address, connecting = target(to)
+    file = files.Source(source)
+    file.check()
     options = Options(existing=existing, left_out=tuple(leave_out or ()), workdir=workdir)
-    with open_database(address, connecting) as database:
-        planned = plan(held, database, options)
-        if plan_only:
-            print_json(planned.as_json()) if as_json else show_plan(planned.as_json(), answer())
-            return
-        with choose(quiet=quiet, json=as_json) as progress:
-            report = migrate(planned, progress)
-    page, data = keep(report, planned.workdir)
+    with (
+        open_database(address, connecting, writes=not plan_only) as database,
+        choose(quiet=quiet, json=as_json) as progress,
+    ):
+        progress.stage("Look")
+        planned = plan(survey(file), database, options)
+        report = None if plan_only else migrate(planned, progress)
+    if report is None:
+        print_json(planned.as_json()) if as_json else show_plan(planned.as_json(), answer())
+        return
+    default = is_default(to, address)
+    page, data = _keep(report, planned.workdir, default_target=default)
     if as_json:
         print_json(report.as_json())
     else:
-        show_report(report.as_json(), answer(), html=page, data=data, workdir=planned.workdir)
+        show_report(
+            report.as_json(), answer(), html=page, data=data, workdir=planned.workdir, default_target=default
+        )
     if not report.equal:
+        where = f"See {page}; the" if page else "The"
         raise ValuesDiffer(
-            "Source and target are not equal.", hint=f"See {page}; the source and its backup are untouched."
+            "Source and target are not equal.", hint=f"{where} source and its backup are untouched."
         )
 
 
-def keep(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Write the report as a page and as JSON into the work folder; both paths."""
+def _keep(report: Report, folder: Path, *, default_target: bool) -> tuple[Path | None, Path | None]:
+    """Write the report as a page and as JSON into the work folder; both paths.
+
+    A disk without room for them spoils no move: that is said, and the ledger has the report.
+    """
     page, data = folder / "report.html", folder / "report.json"
     told = report.as_json()
-    data.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    page.write_text(render(told), encoding="utf-8")
+    try:
+        data.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        page.write_text(render(told, default_target=default_target), encoding="utf-8")
+    except OSError as error:
+        note(f"The report cannot be written to {folder}: {error.strerror}. The ledger in the target has it.")
+        return None, None
     return page, data

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, each said once."""
+"""Arguments that several commands share, each said once, and where answers go."""
 
 from __future__ import annotations
 
@@ -13,13 +13,27 @@ from trdinger.engine.address import Address
 from trdinger.engine.connect import ConnectionOptions
 from trdinger.settings import load
 
-Source = Annotated[Path, typer.Argument(help="The SQLite file that Trdinger wrote.", show_default=False)]
+_ENDLESS = 1 << 20  # cells of a line where nothing is wrapped
+
+Source = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The SQLite file that Trdinger wrote.", show_default=False)
+]
 To = Annotated[
     str | None,
     typer.Option(
         "--to",
         metavar="ADDRESS",
         help="The target: postgresql://user@host/database, or embedded:[DIRECTORY]. Default: DATABASE_URL or"
+        " DB_HOST if they name PostgreSQL, else the embedded TimescaleDB.",
+        show_default=False,
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="ADDRESS",
+        help="The database: postgresql://…, embedded:[DIRECTORY] or sqlite:///…. Default: DATABASE_URL or"
         " DB_HOST if they name PostgreSQL, else the embedded TimescaleDB.",
         show_default=False,
     ),
@@ -43,9 +57,20 @@ def target(named: str | None) -> tuple[Address, ConnectionOptions]:
     return settings.target(named), settings.options
 
 
+def is_default(named: str | None, address: Address) -> bool:
+    """Whether commands go to `address` from any folder when no target is named; settings may change that."""
+    return named is None and address.kind == "embedded" and address.directory is None
+
+
+def note(sentence: str) -> None:
+    """Tell a person, on stderr, what is no error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(sentence, markup=False, style="yellow")
+
+
 def answer() -> Console:
-    """Where answers for people go: stdout."""
-    return Console(highlight=False)
+    """Where answers for people go: stdout. In a pipe a row stays a line, however long it is."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_ENDLESS)
 
 
 def print_json(value: Any) -> None:

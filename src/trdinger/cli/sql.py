@@ -1,29 +1,57 @@
-"""SQL asked by a person: psql where there is one, else a prompt that is enough to look around."""
+"""SQL asked by a person or a program: one statement after the other, or at a prompt."""
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
 from trdinger.engine.connect import Database
+from trdinger.report import figures, layout
 from trdinger.settings import environment
 
-_SHOWN = 200  # rows of an answer that are printed
+_SHOWN = 200  # rows of an answer that people are shown
 
 
-def run_statements(database: Database, statements: list[str], console: Console) -> None:
-    """Run each statement in turn and print its answer as a table. Raises TargetError."""
+@dataclass(frozen=True)
+class Answer:
+    """What a statement gave: its rows, or only the server's word for what was done."""
+
+    status: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer for programs; what JSON has no form for is text."""
+        return {
+            "status": self.status,
+            "columns": list(self.columns),
+            "rows": [[_plain(cell) for cell in row] for row in self.rows],
+        }
+
+
+def answers(database: Database, statements: list[str]) -> Iterator[Answer]:
+    """The answer of each statement in turn, each committed by itself. Raises TargetError."""
     with database.connect(autocommit=True) as connection:
         for statement in statements:
-            _print(connection.execute(statement), console)
+            yield _ask(connection, statement)
+
+
+def show_answers(found: Iterator[Answer], console: Console) -> None:
+    """Print each answer as a table."""
+    for answer in found:
+        _show(answer, console)
 
 
 def interactive(database: Database, console: Console) -> None:
-    """Let a person ask until they have enough."""
+    """Let a person ask until they have enough: in psql where it is installed, else at a small prompt."""
     program = shutil.which("psql")
     if program:
         url = database.url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
@@ -32,38 +60,61 @@ def interactive(database: Database, console: Console) -> None:
         return
     console.print("psql is not installed; this prompt runs SQL. End a statement with ; and leave with \\q")
     with database.connect(autocommit=True) as connection:
-        statement = ""
-        while True:
+        for statement in _typed():
             try:
-                line = input("trdinger=> " if not statement else "trdinger-> ")
-            except EOFError:
-                return
-            if line.strip() in {"\\q", "exit", "quit"}:
-                return
-            statement += line + "\n"
-            if statement.strip().endswith(";"):
-                try:
-                    _print(connection.execute(statement), console)
-                except psycopg.Error as error:
-                    console.print(str(error).strip(), markup=False, style="red")
-                statement = ""
+                _show(_ask(connection, statement), console)
+            except psycopg.Error as error:
+                if connection.closed:
+                    raise
+                console.print(figures.clean(str(error).strip()), markup=False, style="red")
 
 
-def _print(cursor: psycopg.Cursor[tuple[object, ...]], console: Console) -> None:
-    if cursor.description is None:
-        console.print(cursor.statusmessage or "done", markup=False)
+def _typed() -> Iterator[str]:
+    """The statements that a person types; Ctrl-C forgets the one that was begun."""
+    statement = ""
+    while True:
+        try:
+            line = input("trdinger-> " if statement else "trdinger=> ")
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            print()  # noqa: T201
+            statement = ""
+            continue
+        if line.strip() in {"\\q", "exit", "quit"}:
+            return
+        statement += line + "\n" if statement or line.strip() else ""
+        if statement.strip().endswith(";"):
+            yield statement
+            statement = ""
+
+
+def _ask(connection: psycopg.Connection[Any], statement: str) -> Answer:
+    cursor = connection.execute(statement.encode())
+    names = tuple(column.name for column in cursor.description or ())
+    return Answer(cursor.statusmessage or "", names, cursor.fetchall() if names else [])
+
+
+def _show(answer: Answer, console: Console) -> None:
+    if not answer.columns:
+        console.print(answer.status or "done", markup=False)
         return
-    table = Table(show_edge=False, pad_edge=False)
-    rows = cursor.fetchmany(_SHOWN + 1)
-    for at, column in enumerate(cursor.description):
-        number = any(isinstance(row[at], int | float) and not isinstance(row[at], bool) for row in rows)
-        table.add_column(column.name, justify="right" if number else "left", overflow="fold")
-    for row in rows[:_SHOWN]:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    console.print(table)
-    more = len(rows) > _SHOWN
-    console.print(
-        f"(the first {_SHOWN} rows)"
-        if more
-        else f"({cursor.rowcount} row{'s' if cursor.rowcount != 1 else ''})"
-    )
+    heads = [
+        f">{name}" if any(_is_number(row[at]) for row in answer.rows) else f"~{name}"
+        for at, name in enumerate(answer.columns)
+    ]
+    table = layout.table(*heads)
+    for row in islice(answer.rows, _SHOWN):
+        layout.row(table, *("" if cell is None else str(cell) for cell in row))
+    layout.show(console, table)
+    held = len(answer.rows)
+    first = f"the first {figures.count(_SHOWN)} of " if held > _SHOWN else ""
+    console.print(f"({first}{figures.counted(held, 'row')})")
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _plain(cell: object) -> object:
+    return str(cell) if isinstance(cell, float) and not math.isfinite(cell) else cell

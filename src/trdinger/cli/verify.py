@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trdinger.cli.options import Json, Quiet, Source, To, answer, print_json, target
+from trdinger.cli.options import Json, Quiet, Source, To, answer, is_default, print_json, target
 from trdinger.engine.open import open_database
 from trdinger.errors import ValuesDiffer
 from trdinger.legacy import source as files
@@ -19,12 +19,21 @@ def command(source: Source, *, to: To = None, as_json: Json = False, quiet: Quie
 
     Ends with 6 if any value differs; the first differences of each table are shown.
 
-    Example: trdinger verify trdinger.db --to postgresql://trdinger@localhost/trdinger
+    \b
+    Examples:
+      trdinger verify trdinger.db
+      trdinger verify trdinger.db --to postgresql://trdinger@localhost/trdinger
     """
-    held = survey(files.Source(source))
     address, connecting = target(to)
-    with open_database(address, connecting) as database, choose(quiet=quiet, json=as_json) as progress:
+    file = files.Source(source)
+    file.check()
+    with (
+        open_database(address, connecting, writes=False) as database,
+        choose(quiet=quiet, json=as_json) as progress,
+    ):
         report = Report(source=str(source.resolve()), target=str(database), server=str(database.capabilities))
+        progress.stage("Look")
+        held = survey(file)
         report.describe(held, {"converted": []})
         stage = Stage("Verify")
         with stage.timed():
@@ -35,7 +44,7 @@ def command(source: Source, *, to: To = None, as_json: Json = False, quiet: Quie
     if as_json:
         print_json(report.as_json())
     else:
-        show_report(report.as_json(), answer())
+        show_report(report.as_json(), answer(), default_target=is_default(to, address))
     if not report.equal:
         raise ValuesDiffer(
             "Source and target are not equal.",

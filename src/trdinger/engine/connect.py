@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -49,13 +49,18 @@ class Database:
     """One PostgreSQL database, reached by `url` (drivername postgresql+psycopg).
 
     sessions: how many connections it serves at once; None when that is the server's affair.
+    name: what people call it where `url` holds only for now, as the embedded engine's does; with
+    it (`embedded:DIRECTORY`) it can be named again tomorrow.
     """
 
     url: URL
     options: ConnectionOptions = field(default_factory=ConnectionOptions)
     sessions: int | None = None
+    name: str | None = None
 
     def __str__(self) -> str:
+        if self.name is not None:
+            return self.name
         return self.url.set(drivername="postgresql").render_as_string(hide_password=True)
 
     @property
@@ -91,7 +96,10 @@ class Database:
             yield connection
 
     def engine(self) -> sa.Engine:
-        """A SQLAlchemy engine with its own pool, sized by the options and by what the server serves."""
+        """A SQLAlchemy engine with its own pool, sized by the options and by what the server serves.
+
+        It knows this database as its execution option "database", so that its errors can be told.
+        """
         size, overflow = self.options.pool_size, self.options.max_overflow
         if self.sessions is not None:
             size, overflow = min(size, self.sessions), 0
@@ -103,6 +111,7 @@ class Database:
             pool_timeout=self.options.pool_timeout,
             pool_recycle=self.options.pool_recycle,
             pool_pre_ping=self.options.pre_ping,
+            execution_options={"database": self},
             connect_args={
                 name: value for name, value in self._defaults.items() if name not in self.url.query
             },
@@ -125,7 +134,7 @@ class Database:
 
     def fresh(self) -> Database:
         """The same database with its capabilities unread: after an extension was created."""
-        return Database(self.url, self.options, self.sessions)
+        return replace(self)
 
     @property
     def _defaults(self) -> dict[str, Any]:

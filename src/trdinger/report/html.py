@@ -18,9 +18,13 @@ _LEAST = 2  # units of the smallest bar, so that it is seen
 _COLOURS = 7  # that the style sheet has
 
 
-def render(report: dict[str, Any]) -> str:
-    """The page for a report, which is what `Report.as_json()` gives (docs/report.md)."""
-    return _template().render(_view(report))
+def render(report: dict[str, Any], *, default_target: bool = False) -> str:
+    """The page for a report, which is what `Report.as_json()` gives (docs/report.md).
+
+    default_target: whether commands go to the report's target when none is named.
+    """
+    again = words.again(report, default_target=default_target)
+    return _template().render(_view(report), again=again)
 
 
 @cache
@@ -73,7 +77,6 @@ def _view(report: dict[str, Any]) -> dict[str, Any]:
         "before_width": _width(before, most),
         "after_width": _width(after, most),
         "shrinking": figures.shrinking(before, after),
-        "again": words.again(report),
         "back": words.back(report),
         "hidden_password": words.hides_password(report),
     }

@@ -9,11 +9,17 @@ from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.padding import Padding
+from rich.segment import SegmentLines
 from rich.table import Table
 from rich.text import Text
 
 from trdinger.report import figures
+
+_INDENT = 2  # cells before a table
+_FOLDED = 16  # cells that a text is folded to at the narrowest
+_ENDLESS = 1 << 20  # cells of a console that folds nothing
 
 
 def utf8(console: Console) -> bool:
@@ -45,13 +51,14 @@ def listing(console: Console, heading: str, items: Sequence[str]) -> None:
 
 
 def table(*heads: str) -> Table:
-    """A table; a head that begins with ">" stands over numbers."""
+    """A table. A head that begins with ">" stands over numbers, one with "~" over texts that may fold."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
     for head in heads:
-        if head.startswith(">"):
-            made.add_column(head[1:], justify="right", no_wrap=True)
+        if head.startswith("~"):
+            made.add_column(Text(figures.clean(head[1:])), overflow="fold")
         else:
-            made.add_column(head, overflow="fold")
+            name = Text(figures.clean(head.removeprefix(">")))
+            made.add_column(name, justify="right" if head.startswith(">") else "left", no_wrap=True)
     return made
 
 
@@ -61,9 +68,28 @@ def row(into: Table, *cells: str, style: str = "") -> None:
 
 
 def show(console: Console, table: Table) -> None:
-    """Print a table under a blank line, set in as far as everything else."""
+    """Print a table under a blank line, set in as far as everything else.
+
+    Where it is wider than the console at its narrowest, lines run on: no name or number is cut.
+    """
     console.print()
-    console.print(Padding(table, (0, 0, 0, 2)))
+    width = max(console.width, _narrowest(console, table) + _INDENT)
+    padded = Padding(table, (0, 0, 0, _INDENT), expand=False)
+    lines = console.render_lines(padded, console.options.update(width=width), pad=False)
+    console.print(SegmentLines(lines, new_lines=True), soft_wrap=True, end="")
+
+
+def _narrowest(console: Console, table: Table) -> int:
+    """Cells that the table takes when only texts that may fold are folded."""
+    endless = console.options.update(width=_ENDLESS)
+    width = Measurement.get(console, endless, table).maximum
+    for column in table.columns:
+        if not column.no_wrap:
+            whole = max(
+                Measurement.get(console, endless, cell).maximum for cell in (column.header, *column.cells)
+            )
+            width -= max(0, whole - _FOLDED)
+    return width
 
 
 def more(console: Console, left: int, where: str = "") -> None:

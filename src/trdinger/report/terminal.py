@@ -61,8 +61,13 @@ def show_report(
     html: Path | None = None,
     data: Path | None = None,
     workdir: Path | None = None,
+    *,
+    default_target: bool = False,
 ) -> None:
-    """What a move or a verification found. The paths are those of the files that keep it."""
+    """What a move or a verification found. The paths are those of the files that keep it.
+
+    default_target: whether commands go to that target when none is named.
+    """
     layout.title(console, words.verdict(report), good=report["result"] == "equal")
     _differences(console, report)
     layout.listing(console, "Structure", report["structure"])
@@ -101,7 +106,7 @@ def show_report(
         console,
         [
             ("SHA-256", backup["sha256"]),
-            ("Prove again", words.again(report)),
+            ("Prove again", words.again(report, default_target=default_target)),
             ("Go back", f"stop the application, then: {back}" if back else ""),
         ],
     )
@@ -164,7 +169,7 @@ def show_status(status: dict[str, Any], console: Console) -> None:
     if not status["tables"]:
         console.print("It holds none of Trdinger's tables.")
         return
-    table = layout.table("Table", ">Rows, about", ">Size", "Kind", ">Chunks", ">Compressed")
+    table = layout.table("Table", ">Rows, about", ">Size", ">Chunks", ">Compressed")
     for each in status["tables"]:
         chunks = each["chunks"] if each["hypertable"] else None
         layout.row(
@@ -172,7 +177,6 @@ def show_status(status: dict[str, Any], console: Console) -> None:
             each["table"],
             figures.count(each["rows_estimate"]),
             figures.size(each["bytes"]),
-            "hypertable" if each["hypertable"] else "table",
             figures.count(chunks) if chunks is not None else "",
             figures.count(each["compressed"]) if chunks is not None else "",
         )
@@ -187,7 +191,7 @@ def _differences(console: Console, report: dict[str, Any]) -> None:
         console.print(
             Text(f"\n{each['table']}: {figures.counted(each['differences'], 'difference')}", style="bold red")
         )
-        table = layout.table("Key", "Column", "Source", "Target")
+        table = layout.table("~Key", "Column", "~Source", "~Target")
         for one in shown:
             if one["what"] == "value":
                 layout.row(table, one["key"], one["column"] or "", one["source"] or "", one["target"] or "")
@@ -202,7 +206,7 @@ def _differences(console: Console, report: dict[str, Any]) -> None:
 def _problems(console: Console, problems: Sequence[dict[str, Any]]) -> None:
     if not problems:
         return
-    table = layout.table("Table", ">Row", "Column", "Value", "Why it does not fit")
+    table = layout.table("Table", ">Row", "Column", "~Value", "~Why it does not fit")
     for one in problems[:_PROBLEMS]:
         layout.row(
             table, one["table"], figures.count(one["rowid"]), one["column"], one["value"], one["reason"]
@@ -216,7 +220,7 @@ def _series(console: Console, tables: Sequence[dict[str, Any]]) -> None:
         series = each["series"]
         if not series:
             continue
-        table = layout.table(each["table"], ">Rows", "First", "Last")
+        table = layout.table(f"~{each['table']}", ">Rows", "First", "Last")
         for one in series[:_SERIES]:
             layout.row(
                 table,

@@ -72,9 +72,14 @@ def sizes(report: dict[str, Any]) -> str:
     return f"{figures.size(before)} → {figures.size(after)}, {figures.shrinking(before, after)}"
 
 
-def again(report: dict[str, Any]) -> str:
-    """The command that repeats the proof, without a password: see `hides_password`."""
+def again(report: dict[str, Any], *, default_target: bool = False) -> str:
+    """The command that repeats the proof, without a password: see `hides_password`.
+
+    default_target: whether commands go to that target when none is named.
+    """
     source = report["backup"]["path"] or report["source"]
+    if default_target:
+        return f"trdinger verify {_quoted(source)}"
     return f"trdinger verify {_quoted(source)} --to {_quoted(report['target'].replace(_STARS, '@'))}"
 
 

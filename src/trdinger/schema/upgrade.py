@@ -157,15 +157,19 @@ def _left_as_found(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _connected(target: Engine | Connection) -> Iterator[Connection]:
-    url = target.engine.url
-    where = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
-    with speaking(where):
+    with speaking(_where(target.engine)):
         if isinstance(target, Connection):
             with _left_as_found(target):
                 yield target
         else:
             with target.connect() as connection:
                 yield connection
+
+
+def _where(engine: Engine) -> object:
+    """What errors name: the `engine.connect.Database` that the engine is of; for another its address."""
+    url = engine.url.set(drivername=engine.url.get_backend_name())
+    return engine.get_execution_options().get("database") or url.render_as_string(hide_password=True)
 
 
 @contextmanager
