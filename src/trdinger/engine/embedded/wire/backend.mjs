@@ -12,7 +12,7 @@ import { Output } from "./output.mjs";
 import { ABANDONED, ACKNOWLEDGED, BUSY, CANCEL, STATEMENT, TIMED_OUT } from "./shared.mjs";
 
 const OUTSTANDING = 8 << 20; // bytes of output on their way to a slow client before the engine waits
-const [COPY_DATA, COPY_DONE, COPY_FAIL, FLUSH, SYNC] = [..."dcfHS"].map((c) => c.charCodeAt(0));
+const [COPY_DATA, COPY_DONE, COPY_FAIL, FLUSH, SYNC, QUERY, PARSE, IDLE] = [..."dcfHSQPI"].map((c) => c.charCodeAt(0));
 const SYNC_MESSAGE = message("S");
 
 const words = new Int32Array(workerData.shared);
@@ -120,7 +120,7 @@ function execute(bytes) {
   if (output.settled) interruptible(); // what was meant for an earlier statement does not reach this one
   output.settled = false;
   const kind = bytes[0];
-  if ((kind === 0x51 || kind === 0x50) && bytes.includes("set_config")) output.touched = true;
+  if ((kind === QUERY || kind === PARSE) && bytes.includes("set_config")) output.touched = true;
   const limit = database.statementTimeout;
   if (limit > 0) parentPort.postMessage({ limit });
   run(bytes);
@@ -136,6 +136,8 @@ function execute(bytes) {
     send(ready);
     output.settled = true;
     uninterruptible();
+    // Between transactions; and after a simple query only, for a statement of ours ends the unnamed one.
+    if (kind === QUERY && ready.at(-1) === IDLE && database.checkpointDue) sql("CHECKPOINT");
   } else {
     output.flush();
   }
