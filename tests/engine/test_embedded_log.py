@@ -11,8 +11,8 @@ import psycopg
 
 from trdinger.engine import embedded
 
-LOG_BYTES = 300 << 20  # what a load may leave behind at any moment: a checkpoint is due at 256 MB
-LOADS = 4  # of some 110 MB of log each
+LOG_BYTES = 400 << 20  # at any moment: a checkpoint is due at 256 MB, a load adds 110
+LOADS = 5
 
 
 def log_bytes(directory: Path) -> int:
@@ -28,10 +28,11 @@ def test_the_log_stays_small_through_a_load_and_a_kill(tmp_path: Path) -> None:
     server = embedded.start(directory)
     largest = 0
     with connected(server) as connection:
-        connection.execute("CREATE TABLE wide (load int, number int, filling text)")
+        connection.execute("CREATE TABLE wide (load int, number int, filler text)")
         for load in range(LOADS):
             connection.execute(
-                f"INSERT INTO wide SELECT {load}, n, repeat(md5(n::text), 32) FROM generate_series(1, 100000) n"
+                f"INSERT INTO wide SELECT {load}, n, repeat(md5(n::text), 32)"
+                " FROM generate_series(1, 100000) n"
             )
             time.sleep(1.1)  # the log is looked at once a second at most
             connection.execute("SELECT 1")
