@@ -3,26 +3,39 @@
 The copy is what gets moved: a writing application cannot tear it. It is made by SQLite's
 online backup in short steps, because the existing application gives up on a lock after
 five seconds and takes the row for a duplicate. Nothing appears under the final name
-before the copy is whole.
+before the copy is whole, on the disk, and was opened.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trdinger.errors import SourceError
-from trdinger.legacy.source import LOCK_WAIT, Source, reading
+from trdinger.legacy.source import Source, locked
 
 _STEP_PAGES = 16_384  # 64 MB of 4096-byte pages: a lock of some 0.1 s
-_RESTARTS = 5  # steps are given up for one long one when a writer starts them over this often
+_RESTARTS = 5  # a writer may start the copy over this often before it is made in one step
+_LONGEST_LOCK = 3.0  # seconds that one step may take: less than the application waits
 _SPARE = 16 << 20  # bytes that stay free on the disk
+# SQLite's errors that are about the copy, not about the source.
+_NOT_WRITTEN = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR_WRITE: errno.EIO,
+    sqlite3.SQLITE_IOERR_FSYNC: errno.EIO,
+    sqlite3.SQLITE_IOERR_TRUNCATE: errno.EIO,
+}
+_AGAIN = "Put the unchanged file back, or start over with --existing replace."
+_ELSEWHERE = "Free the space or name another folder with --workdir."
 
 
 @dataclass(frozen=True)
@@ -40,43 +53,38 @@ class Backup:
 
     def verify(self) -> None:
         """Raise SourceError unless the copy is there and unchanged."""
-        if not self.path.exists():
+        try:
+            found = digest(self.path)
+        except FileNotFoundError:
+            raise SourceError(f"The backup {self.path} is gone.", hint=_AGAIN) from None
+        except OSError as error:
             raise SourceError(
-                f"The backup {self.path} is gone.",
-                hint="Put it back, or start over with --existing replace.",
-            )
-        if digest(self.path) != self.sha256:
-            raise SourceError(
-                f"The backup {self.path} was changed since it was made.",
-                hint="Put the unchanged file back, or start over with --existing replace.",
-            )
+                f"The backup {self.path} cannot be read: {error.strerror}.", hint=_AGAIN
+            ) from None
+        if found != self.sha256:
+            raise SourceError(f"The backup {self.path} was changed since it was made.", hint=_AGAIN)
 
 
 def back_up(source: Source, folder: Path, *, tell: Callable[[int], object] = lambda _more: None) -> Backup:
     """Copy `source` into `folder` and open the copy. `tell` hears how many more bytes are done.
 
-    Raises SourceError: the disk is too small or full, the file cannot be read.
+    The copy is STEM-YYYYMMDDTHHMMSSZ.db, beside it its SHA-256 in a file that `sha256sum -c` takes.
+    Raises SourceError: the disk is too small or full, the file cannot be read, is locked for longer
+    than 30 s, or is written to all the time and too large to be copied between two writes.
     """
     source.check()
-    size = source.path.stat().st_size
+    size = source.bytes
     _room(folder, size)
-    path, part = _claim(folder, source.path.stem)
-    try:
+    with _claimed(folder, source.path.stem) as (path, part):
         _copy(source, part, size, tell)
+        with Source(part, immutable=True).connect() as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         _sync(part)
+        backup = Backup(path, digest(part), part.stat().st_size)
+        _sum(path).write_bytes(os.fsencode(f"{backup.sha256}  {path.name}\n"))
         part.rename(path)
-    except OSError as error:
-        raise SourceError(
-            f"The backup of {source.path} cannot be written to {folder}: {error.strerror}.",
-            hint="Free the space or name another folder with --workdir.",
-        ) from None
-    finally:
-        part.unlink(missing_ok=True)
-        part.with_name(part.name + "-journal").unlink(missing_ok=True)
-    backup = Backup(path, digest(path), path.stat().st_size)
-    path.with_suffix(".db.sha256").write_text(f"{backup.sha256}  {path.name}\n", encoding="ascii")
-    with backup.source.connect() as connection:
-        backup.source.tables(connection)
+        with suppress(OSError):  # not every file system can
+            _sync(folder)
     return backup
 
 
@@ -97,12 +105,33 @@ def _room(folder: Path, size: int) -> None:
     if free < size + _SPARE:
         raise SourceError(
             f"The backup needs {size + _SPARE:,} bytes, {folder} has {free:,} free. Nothing was written.",
-            hint="Free the space or name another folder with --workdir.",
+            hint=_ELSEWHERE + _left_over(folder),
         )
 
 
+def _left_over(folder: Path) -> str:
+    found = ", ".join(part.name for part in sorted(folder.glob("*.part")))
+    return f" Of backups that were cut off or still go on are left: {found}." if found else ""
+
+
+@contextmanager
+def _claimed(folder: Path, stem: str) -> Iterator[tuple[Path, Path]]:
+    """A name that no backup has, and the unfinished file that keeps others from it, gone on failure."""
+    try:
+        path, part = _claim(folder, stem)
+        try:
+            yield path, part
+        except BaseException:
+            for left in (part, part.with_name(f"{part.name}-journal"), _sum(path)):
+                left.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise SourceError(
+            f"No backup can be written to {folder}: {error.strerror}.", hint=_ELSEWHERE
+        ) from None
+
+
 def _claim(folder: Path, stem: str) -> tuple[Path, Path]:
-    """A name that no backup has, and the unfinished file that keeps others from it."""
     dated = f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     path, number = folder / f"{dated}.db", 1
     while True:
@@ -111,53 +140,80 @@ def _claim(folder: Path, stem: str) -> tuple[Path, Path]:
             part.open("xb").close()
             if not path.exists():
                 return path, part
-            part.unlink()
+            part.unlink(missing_ok=True)
         except FileExistsError:
             pass
-        except OSError as error:
-            raise SourceError(
-                f"No backup can be written to {folder}: {error.strerror}.",
-                hint="Free the space or name another folder with --workdir.",
-            ) from None
         number += 1
         path = folder / f"{dated}-{number}.db"
 
 
+def _sum(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
 def _copy(source: Source, part: Path, size: int, tell: Callable[[int], object]) -> None:
-    restarts = told = 0
-    before: int | None = None
-
-    def reached(done: int) -> None:
-        nonlocal told
-        if done > told:
-            tell(done - told)
-            told = done
-
-    def progress(_status: int, remaining: int, total: int) -> None:
-        nonlocal restarts, before
-        if before is not None and remaining > before:
-            restarts += 1
-            if restarts >= _RESTARTS:
-                raise _Restarted
-        before = remaining
-        reached(size * (total - remaining) // max(total, 1))
-
-    with reading(source.path), source.connect() as connection:
-        target = sqlite3.connect(part)
+    with source.connect() as connection, closing(sqlite3.connect(part)) as target:
+        steps = _Steps(source, size, tell)
         try:
-            connection.execute(f"PRAGMA busy_timeout = {int(LOCK_WAIT * 1000)}")
             try:
-                connection.backup(target, pages=_STEP_PAGES, progress=progress, sleep=0.02)
+                connection.backup(target, pages=_STEP_PAGES, progress=steps, sleep=0.02)
             except _Restarted:
-                connection.backup(target)
-            reached(size)
-        finally:
-            target.close()
+                steps.allow_one_step(connection)
+                connection.backup(target, progress=steps)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in _NOT_WRITTEN:
+                raise OSError(_NOT_WRITTEN[error.sqlite_errorcode], str(error)) from None
+            raise
+        steps.reached(size)
+
+
+class _Steps:
+    """Is told of every step of a copy: tells how far it is, and gives up where it gets nowhere."""
+
+    def __init__(self, source: Source, size: int, tell: Callable[[int], object]) -> None:
+        self._source = source
+        self._size = size
+        self._tell = tell
+        self._told = self._restarts = self._pages = self._total = 0
+        self._remaining: int | None = None
+        self._begun = time.monotonic()
+
+    def __call__(self, status: int, remaining: int, total: int) -> None:
+        """One step is done. Raises SourceError after the wait for a lock, _Restarted."""
+        if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:  # and LOCK_WAIT is over
+            raise locked(self._source.path)
+        if self._remaining is not None and remaining > self._remaining:
+            self._restarts += 1
+            if self._restarts == _RESTARTS:
+                raise _Restarted
+        self._pages += min(_STEP_PAGES, total)
+        self._remaining, self._total = remaining, total
+        self.reached(self._size * (total - remaining) // max(total, 1))
+
+    def reached(self, done: int) -> None:
+        """Tell what is done beyond what was told; a step that starts over tells nothing."""
+        if done > self._told:
+            self._tell(done - self._told)
+            self._told = done
+
+    def allow_one_step(self, connection: sqlite3.Connection) -> None:
+        """Raise SourceError where a copy in one step would lock the writer out for too long."""
+        seconds = (time.monotonic() - self._begun) * self._total / max(self._pages, 1)
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if bytes(mode) != b"wal" and seconds > _LONGEST_LOCK:  # readers of a WAL lock nobody out
+            raise SourceError(
+                f"{self._source.path} is written to all the time. To copy it between two writes would lock"
+                f" it for some {seconds:,.0f} s, and the program that writes may lose rows by that.",
+                hint="Stop that program while the backup is made.",
+            )
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class _Restarted(Exception):

@@ -15,7 +15,7 @@ import numpy as np
 from trdinger.legacy.reading import BadValue, Span, convert_row, increasing, series_reader, times
 from trdinger.legacy.source import Source, quoted, reading
 from trdinger.legacy.survey import SeriesSurvey, Survey, TableSurvey, spans
-from trdinger.legacy.values import Misfit, convert, show
+from trdinger.legacy.values import Misfit, Stored, Value, convert, show
 
 Progress = Callable[[str, int], None]
 """Told the table and how many more of its rows were looked at."""
@@ -29,22 +29,18 @@ class Check:
     """What a look at every value found.
 
     rows: rows seen, by table; converted: how many values of a column came in another form than the
-    application writes, by table, column and form; bad: the values that do not fit; damage: what
-    SQLite's own integrity check complains of; ordered: the series whose stored order is that of time.
+    application writes, by table, column and form; bad: the values that do not fit.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
     converted: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     bad: list[BadValue] = field(default_factory=list)
-    damage: list[str] = field(default_factory=list)
-    ordered: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
 
 
 def check(survey: Survey, *, tell: Progress = lambda _table, _rows: None) -> Check:
     """Check every value of a surveyed file. Raises SourceError when it cannot be read."""
     found = Check()
     for table in survey.tables:
-        found.bad += table.bad
         if table.shape.series:
             _check_series(survey.source, table, found, tell)
         else:
@@ -64,7 +60,10 @@ def integrity(
     """
     with source.connect() as connection, reading(source.path):
         opened(connection)
-        complaints = [bytes(row[0]).decode() for row in connection.execute("PRAGMA integrity_check(1000)")]
+        complaints = [
+            bytes(row[0]).decode("utf-8", "replace")
+            for row in connection.execute("PRAGMA integrity_check(1000)")
+        ]
     if complaints == [_SOUND]:
         return []
     more = len(complaints) - _INTEGRITY_LINES
@@ -75,71 +74,63 @@ def _check_series(source: Source, table: TableSurvey, found: Check, tell: Progre
     shape = table.shape
     assert shape.series is not None
     with source.connect() as connection, series_reader(source, shape, table.present) as reader:
-        time = quoted(shape.series.time)
-        for (rowid,) in connection.execute(
-            f"SELECT rowid FROM {quoted(shape.name)} WHERE {time} IS NULL"
-        ).fetchall():
-            found.bad.append(BadValue(shape.name, rowid, shape.series.time, "null", "null where none may be"))
+        found.bad += table.bad
+        found.rows[shape.name] += len({bad.rowid for bad in table.bad})
+        _check_timeless(connection, table, found)
+        tell(shape.name, found.rows[shape.name])
         for series in table.series:
             cut = list(spans(connection, table, series))
-            last, ordered = None, True
+            last, distinct = None, True
             for span, rows in cut:
                 held = reader.read(span, rows=rows)
                 found.bad += held.bad
                 for (column, kind), count in held.converted.items():
                     found.converted[shape.name, column, kind] += count
                 moments = times(held.table, shape.series.time)
+                rising = increasing(moments, strictly=True) and not held.bad
                 if len(moments):
-                    ordered = (
-                        ordered and increasing(moments, strictly=True) and (last is None or moments[0] > last)
-                    )
+                    rising = rising and (last is None or moments[0] > last)
                     last = int(moments[-1])
+                distinct = distinct and rising
                 found.rows[shape.name] += held.read
                 tell(shape.name, held.read)
-            if ordered:
-                found.ordered.add((shape.name, series.segment))
-            else:
-                found.bad += _repeated(reader_times(source, table, cut), table, series)
+            if not distinct:  # perhaps: spans are cut by what is stored, so a key may be in two
+                found.bad += _repeated(source, table, series, cut)
 
 
-def reader_times(
-    source: Source, table: TableSurvey, cut: list[tuple[Span, int]]
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """The times (microseconds) and ids of a whole series, in the order of time, then id: 16 bytes a row."""
-    shape = table.shape
-    assert shape.series is not None
-    with series_reader(source, shape, (shape.series.time, "id")) as narrow:
-        tables = [narrow.read(span, rows=rows).table for span, rows in cut]
-    moments = np.concatenate([times(part, shape.series.time) for part in tables])
-    ids = np.concatenate([part.column("id").to_numpy() for part in tables])
-    order = np.lexsort((ids, moments))
-    return moments[order], ids[order]
+def _check_timeless(connection: sqlite3.Connection, table: TableSurvey, found: Check) -> None:
+    """Check the rows without a time, which are in no span."""
+    assert table.shape.series is not None
+    name, time = quoted(table.shape.name), quoted(table.shape.series.time)
+    columns = ", ".join(map(quoted, table.present))
+    told = {bad.rowid for bad in table.bad}
+    timeless = f"SELECT rowid FROM {name} WHERE {time} IS NULL"  # from an index
+    for rowid, *cells in connection.execute(
+        f"SELECT rowid, {columns} FROM {name} WHERE rowid IN ({timeless})"
+    ):
+        if rowid not in told:
+            convert_row(table.shape, table.present, rowid, cells, converted=Counter(), bad=found.bad)
+            found.rows[table.shape.name] += 1
 
 
 def _repeated(
-    whole: tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int64]]],
-    table: TableSurvey,
-    series: SeriesSurvey,
+    source: Source, table: TableSurvey, series: SeriesSurvey, cut: list[tuple[Span, int]]
 ) -> list[BadValue]:
-    moments, ids = whole
-    assert table.shape.series is not None
-    key = ", ".join(table.shape.series.key)
+    """The rows of a series whose key another row has, too. Takes 16 bytes a row of the series."""
+    shape = table.shape
+    assert shape.series is not None
+    time, key = shape.series.time, ", ".join(shape.series.key)
+    with series_reader(source, shape, (time, "id")) as narrow:
+        parts = [narrow.read(span, rows=rows).table for span, rows in cut]
+    moments = np.concatenate([times(part, time) for part in parts])
+    ids = np.concatenate([part.column("id").to_numpy() for part in parts])
+    order = np.lexsort((ids, moments))
+    moments, ids = moments[order], ids[order]
     bad: list[BadValue] = []
-    first = 0
-    for at in range(1, len(moments)) if not increasing(moments, strictly=True) else ():
-        if moments[at] != moments[first]:
-            first = at
-            continue
-        when = np.datetime64(int(moments[at]), "us")
-        bad.append(
-            BadValue(
-                table.shape.name,
-                int(ids[at]),
-                table.shape.series.time,
-                f"{', '.join(series.segment)} {when}",
-                f"the key ({key}) is that of row {int(ids[first])}",
-            )
-        )
+    for at in np.flatnonzero(np.diff(moments) == 0) + 1:
+        value = f"{', '.join(series.segment)} {np.datetime64(int(moments[at]), 'us')}"
+        first = int(ids[np.searchsorted(moments, moments[at])])
+        bad.append(BadValue(shape.name, int(ids[at]), time, value, f"the key ({key}) is that of row {first}"))
     return bad
 
 
@@ -147,19 +138,17 @@ def _check_rows(source: Source, table: TableSurvey, found: Check, tell: Progress
     shape = table.shape
     columns = ", ".join(map(quoted, table.present))
     converted: Counter[tuple[str, str]] = Counter()
-    seen: dict[tuple[str, ...], dict[tuple[object, ...], int]] = {
+    seen: dict[tuple[str, ...], dict[tuple[Value, ...], int]] = {
         key: {} for key in shape.unique if set(key) <= set(table.present)
     }
     with source.connect() as connection:
         for rowid, *cells in connection.execute(f"SELECT rowid, {columns} FROM {quoted(shape.name)}"):
-            row = convert_row(shape, table.present, rowid, cells, converted=converted, bad=found.bad)
+            convert_row(shape, table.present, rowid, cells, converted=converted, bad=found.bad)
             found.rows[shape.name] += 1
             tell(shape.name, 1)
-            if row is None:
-                continue
             for key, held in seen.items():
-                values = tuple(row[table.present.index(name)] for name in key)
-                if None in values:
+                values = _key(table, key, cells)
+                if values is None:
                     continue
                 if values in held:
                     reason = f"the key ({', '.join(key)}) is that of row {held[values]}"
@@ -167,6 +156,15 @@ def _check_rows(source: Source, table: TableSurvey, found: Check, tell: Progress
                 held.setdefault(values, rowid)
     for (column, kind), count in converted.items():
         found.converted[shape.name, column, kind] += count
+
+
+def _key(table: TableSurvey, key: tuple[str, ...], cells: list[Stored]) -> tuple[Value, ...] | None:
+    """The values of a key, None where one is null or does not fit."""
+    try:
+        values = tuple(convert(table.shape.column(name), cells[table.present.index(name)])[0] for name in key)
+    except Misfit:
+        return None
+    return None if None in values else values
 
 
 def _check_references(
@@ -178,9 +176,8 @@ def _check_references(
         name, column = quoted(table.shape.name), quoted(reference.column)
         orphan = f"{column} IS NOT NULL"
         if survey.table(reference.table) is not None:
-            orphan += (
-                f" AND {column} NOT IN (SELECT {quoted(reference.referred)} FROM {quoted(reference.table)})"
-            )
+            parents = f"SELECT 1 FROM {quoted(reference.table)} WHERE {quoted(reference.referred)}"
+            orphan += f" AND NOT EXISTS ({parents} = {name}.{column})"
         for rowid, stored in connection.execute(f"SELECT rowid, {column} FROM {name} WHERE {orphan}"):
             try:
                 convert(table.shape.column(reference.column), stored)

@@ -1,8 +1,8 @@
 """Read series as Arrow, in the target's types, a span at a time.
 
 What the application itself writes goes a vectorised way, without a Python object per
-cell. A span that holds anything else is read again cell by cell through `values`, so
-both ways give the same values. Rows come sorted by time. Memory is that of one span.
+cell. A span that holds anything else is read again cell by cell through `values`, which
+judges; both ways give the same values. Rows come sorted by time. Memory is that of one span.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trdinger.errors import SourceError
 from trdinger.legacy.source import Source, quoted
 from trdinger.legacy.values import APPLICATION_FORMS, Misfit, Stored, Value, convert, show
 from trdinger.schema.shape import ARROW, Column, TableShape
 
 Bound = str | int | float | None
 
+EXACTLY = "COLLATE BINARY"  # compares byte by byte, whatever the column is declared with
+_EXACT_INTEGERS = 2.0**53  # below it every integer is a float
 _SEPARATOR = 10  # where the blank between date and time stands
 _YEAR_ONE = -62_135_596_800_000_000  # microseconds from 1970 to 0001-01-01
 
@@ -82,18 +83,14 @@ class SeriesReader:
         self._connection = connection
 
     def read(self, span: Span, *, rows: int) -> Rows:
-        """The rows of a span. `rows` is at least how many there are. Raises SourceError."""
-        raw = self._fetch(span, rows)
-        fast = self._vectorised(raw)
-        if fast is None:
-            fast = self._cell_by_cell(span)
-        fast.read = raw.num_rows if raw is not None else fast.read
-        fast.table = self._sorted(fast.table)
-        return fast
+        """The rows of a span that have a time. `rows` says about how many. Raises SourceError."""
+        held = self._vectorised(self._fetch(span, rows)) or self._cell_by_cell(span)
+        held.table = self._sorted(held.table)
+        return held
 
     def _statement(self, span: Span, columns: str) -> tuple[str, list[Bound]]:
         time = quoted(self.series.time)
-        where = [f"{quoted(name)} = ?" for name in self.series.segment_by]
+        where = [f"{quoted(name)} = ? {EXACTLY}" for name in self.series.segment_by]
         values: list[Bound] = [*span.segment]
         if span.after is not None:
             where.append(f"{time} > ?")
@@ -101,21 +98,24 @@ class SeriesReader:
         if span.until is not None:
             where.append(f"{time} <= ?")
             values.append(span.until)
+        if span.after is None and span.until is None:
+            where.append(f"{time} IS NOT NULL")
         table = quoted(self.shape.name)
         return f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)} ORDER BY {time}", values
 
     def _fetch(self, span: Span, rows: int) -> pa.Table | None:
+        """The span as the driver gives it; None where the driver cannot, or would change a value."""
         statement, values = self._statement(span, ", ".join(map(quoted, self._present)))
-        # One batch a span: the driver fixes a column's type by its first batch.
         options = {"adbc.sqlite.query.batch_rows": str(max(rows, 1) + 1)}
         try:
             with self._connection.cursor(adbc_stmt_kwargs=options) as cursor:
                 cursor.execute(statement, values)
-                return cursor.fetch_arrow_table().combine_chunks()
-        except adbc_driver_sqlite.dbapi.OperationalError as error:
-            raise SourceError(f"{self.source}: {self.shape.name} cannot be read: {error}.") from None
-        except (pa.ArrowInvalid, adbc_driver_sqlite.dbapi.Error):
-            return None  # a mixture that the driver has no type for: the other way says what it is
+                stream = cursor.fetch_record_batch()
+                batches = list(stream)
+        except (OSError, pa.ArrowInvalid, adbc_driver_sqlite.dbapi.Error):
+            return None  # a mixture without a type, or a file at fault: the other way says which
+        # The driver fixes a column's type by its first batch and takes a later blob for a text.
+        return pa.Table.from_batches(batches, stream.schema) if len(batches) <= 1 else None
 
     def _vectorised(self, raw: pa.Table | None) -> Rows | None:
         if raw is None:
@@ -126,12 +126,13 @@ class SeriesReader:
             if name not in self._present:
                 arrays.append(pa.nulls(raw.num_rows, ARROW[column.kind]))
                 continue
-            array = _single(raw.column(name))
+            # By its place: the file may spell the name in other letters.
+            array = _single(raw.column(self._present.index(name)))
             fitted = _fit(column, array)
             if fitted is None or (fitted.null_count and not column.nullable):
                 return None
             arrays.append(fitted)
-        return Rows(pa.Table.from_arrays(arrays, schema=self.schema))
+        return Rows(pa.Table.from_arrays(arrays, schema=self.schema), read=raw.num_rows)
 
     def _cell_by_cell(self, span: Span) -> Rows:
         columns = ", ".join(map(quoted, self._present))
@@ -214,8 +215,10 @@ def _fit(column: Column, array: pa.Array) -> pa.Array | None:
     target = ARROW[column.kind]
     if array.null_count == len(array):
         return pa.nulls(len(array), target)
-    if column.kind == "float":
-        return array if pa.types.is_float64(array.type) else None
+    if column.kind == "float" and pa.types.is_float64(array.type):
+        # The driver makes floats of integers beside floats: beyond 2**53 not exactly.
+        largest = np.nanmax(np.abs(array.to_numpy(zero_copy_only=False)))
+        return array if largest < _EXACT_INTEGERS else None
     if column.kind == "integer" and pa.types.is_int64(array.type):
         limit = 1 << (column.bits - 1)
         span = pc.min_max(array)

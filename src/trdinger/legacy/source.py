@@ -6,6 +6,8 @@ said in a sentence. Judging values is `values`', reading series `reading`'s.
 
 from __future__ import annotations
 
+import os
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +19,8 @@ from trdinger.errors import SourceError
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER = 100  # bytes of a SQLite header
+_HOUSEKEEPING = "alembic_version"  # a migration tool's own table: never moved, never missed
 LOCK_WAIT = 30.0  # seconds to wait for a writer to finish
-
-# Tables that SQLite or a migration tool keeps for itself: never moved, never missed.
-HOUSEKEEPING = frozenset({"sqlite_sequence", "sqlite_stat1", "sqlite_stat4", "alembic_version"})
 
 
 class Text(bytes):
@@ -28,29 +28,8 @@ class Text(bytes):
 
 
 @dataclass(frozen=True)
-class SourceColumn:
-    """A column as declared: SQLite holds anything in it all the same."""
-
-    name: str
-    declared: str
-    not_null: bool
-
-
-@dataclass(frozen=True)
-class SourceTable:
-    """A table as declared."""
-
-    name: str
-    columns: tuple[SourceColumn, ...]
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-
-@dataclass(frozen=True)
 class Source:
-    """A SQLite file by its path.
+    """A SQLite file by its path. Beside one in WAL mode SQLite may leave an empty -wal, and a -shm.
 
     immutable: promise that nobody writes to it (our own backup), which spares all locks.
     """
@@ -65,21 +44,29 @@ class Source:
     def uri(self) -> str:
         """SQLite's own address of the file, for reading only."""
         flags = "mode=ro&immutable=1" if self.immutable else "mode=ro"
-        return f"file:{quote(str(self.path.resolve()))}?{flags}"
+        return f"file:{quote(os.fsencode(self.path.resolve()))}?{flags}"
+
+    @property
+    def bytes(self) -> int:
+        """The size of the file with its WAL."""
+        return self.path.stat().st_size + self._beside("-wal")
 
     def check(self) -> None:
         """Raise SourceError unless this is a SQLite file that can be read."""
         path = self.path
-        if not path.exists():
-            raise SourceError(f"There is no file {path}.", hint="Check the path to trdinger.db.")
-        if path.is_dir():
-            raise SourceError(f"{path} is a folder.", hint="Name the SQLite file in it.")
         try:
+            if not path.exists():
+                raise SourceError(f"There is no file {path}.", hint="Check the path to trdinger.db.")
+            if path.is_dir():
+                raise SourceError(f"{path} is a folder.", hint="Name the SQLite file in it.")
+            if not path.is_file():
+                raise SourceError(f"{path} is no ordinary file.", hint="Name the file that Trdinger wrote.")
             with path.open("rb") as file:
                 header = file.read(_HEADER)
+            size, changing = path.stat().st_size, self._beside("-wal") or self._beside("-journal")
         except PermissionError:
             raise SourceError(
-                f"{path} may not be read by this user.", hint=f"Grant it: chmod u+r '{path}'."
+                f"{path} may not be read by this user.", hint=f"Grant it: chmod u+r {shlex.quote(str(path))}"
             ) from None
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror}.") from None
@@ -93,11 +80,10 @@ class Source:
         page = int.from_bytes(header[16:18], "big")
         page = 65536 if page == 1 else page
         pages = int.from_bytes(header[28:32], "big")
-        # The count in the header is valid only when both change counters agree.
-        if header[24:28] == header[92:96] and pages * page > path.stat().st_size:
+        # The count is valid only when both change counters agree, and ahead of the file in mid-change.
+        if not changing and header[24:28] == header[92:96] and pages * page > size:
             raise SourceError(
-                f"{path} is cut short: its header tells of {pages * page:,} bytes, "
-                f"the file has {path.stat().st_size:,}.",
+                f"{path} is cut short: its header tells of {pages * page:,} bytes, the file has {size:,}.",
                 hint="Restore it from a copy.",
             )
 
@@ -114,8 +100,8 @@ class Source:
             finally:
                 connection.close()
 
-    def tables(self, connection: sqlite3.Connection) -> dict[str, SourceTable]:
-        """The tables of the file but for housekeeping ones, by name."""
+    def tables(self, connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+        """The columns of each table of the file, as declared; housekeeping tables are left out."""
         names = [
             _name(row[0])
             for row in connection.execute(
@@ -123,9 +109,14 @@ class Source:
             )
         ]
         return {
-            name: SourceTable(name, tuple(_columns(connection, name)))
+            name: tuple(
+                # xinfo has generated columns, too; hidden = 1 are a virtual table's own.
+                _name(column)
+                for _, column, _, _, _, _, hidden in connection.execute(f"PRAGMA table_xinfo({quoted(name)})")
+                if hidden != 1
+            )
             for name in names
-            if name not in HOUSEKEEPING and not name.startswith("sqlite_")
+            if name != _HOUSEKEEPING and not name.startswith("sqlite_")
         }
 
     def others(self, connection: sqlite3.Connection) -> list[str]:
@@ -134,6 +125,14 @@ class Source:
             "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'trigger') ORDER BY type, name"
         )
         return [f"{_name(kind)} {_name(name)}" for kind, name in rows]
+
+    def _beside(self, suffix: str) -> int:
+        """The bytes of the file that SQLite keeps beside this one, 0 if there is none."""
+        whole = self.path.resolve()
+        try:
+            return whole.with_name(whole.name + suffix).stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 @contextmanager
@@ -146,14 +145,16 @@ def reading(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", None) or 0
         primary = code & 0xFF
         if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise SourceError(
-                f"{path} is locked by a program that writes to it.",
-                hint="Stop that program, or try again when it is idle.",
-            ) from None
+            raise locked(path) from None
         if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise SourceError(
                 f"{path} is damaged: {said}.",
                 hint="Restore it from a copy, or save what can be read with sqlite3's .recover.",
+            ) from None
+        if code == sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise SourceError(
+                f"{path} was cut off in the middle of a change, which lies in the -journal beside it.",
+                hint="Open it once with the program that wrote it, or with sqlite3: that takes it back.",
             ) from None
         if primary in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise SourceError(
@@ -163,6 +164,14 @@ def reading(path: Path) -> Iterator[None]:
         raise SourceError(f"{path} cannot be read: {said}.") from None
 
 
+def locked(path: Path) -> SourceError:
+    """What there is to say when a writer does not let go of a file."""
+    return SourceError(
+        f"{path} is locked by a program that writes to it.",
+        hint="Stop that program, or try again when it is idle.",
+    )
+
+
 def quoted(name: str) -> str:
     """A name as an SQL identifier, for SQLite and PostgreSQL alike."""
     return '"' + name.replace('"', '""') + '"'
@@ -170,8 +179,3 @@ def quoted(name: str) -> str:
 
 def _name(value: object) -> str:
     return bytes(value).decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> Iterator[SourceColumn]:
-    for _, name, declared, not_null, _, _ in connection.execute(f"PRAGMA table_info({quoted(table)})"):
-        yield SourceColumn(name=_name(name), declared=_name(declared), not_null=bool(not_null))

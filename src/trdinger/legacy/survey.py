@@ -1,27 +1,31 @@
 """What a file holds, from its indexes alone: tables, rows, series and their time ranges.
 
-Quick, and without a look at the values: those are `check`'s. The spans that the copy and
-the check work through are cut here.
+Quick, and without a look at the values, which are `check`'s, but for the names of series.
+The spans that the copy and the check work through are cut here.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from trdinger.errors import SourceError
-from trdinger.legacy.reading import BadValue, Bound, Span
-from trdinger.legacy.source import Source, SourceTable, Text, quoted
-from trdinger.legacy.values import Misfit, convert, show
-from trdinger.schema.shape import TableShape, shapes
+from trdinger.legacy.reading import EXACTLY, BadValue, Bound, Span, convert_row
+from trdinger.legacy.source import Source, Text, quoted
+from trdinger.legacy.values import Misfit, Stored, convert
+from trdinger.schema.shape import Column, TableShape, shapes
 
 SPAN_ROWS = 250_000  # rows of one span: some 20 MB as Arrow, half a second of copying
 
 
 @dataclass(frozen=True)
 class SeriesSurvey:
-    """One series: its segment values, rows, and first and last time as the file stores them."""
+    """One series: its segment values, rows, and first and last time as the file stores them.
+
+    Rows without a time are counted, too: they belong to it, and to no span of it.
+    """
 
     segment: tuple[str, ...]
     rows: int
@@ -34,6 +38,7 @@ class TableSurvey:
     """One table: rows, the columns that both sides have, and its series if it is one.
 
     absent: columns of the target that the file lacks; they arrive as null.
+    series: those whose names fit. bad: every value that does not fit in the rows of the others.
     """
 
     shape: TableShape
@@ -60,9 +65,11 @@ class Survey:
 
     @property
     def rows(self) -> int:
+        """The rows of all tables."""
         return sum(table.rows for table in self.tables)
 
     def table(self, name: str) -> TableSurvey | None:
+        """The table of that name, None if the file lacks it."""
         return next((table for table in self.tables if table.shape.name == name), None)
 
 
@@ -71,32 +78,20 @@ def survey(source: Source) -> Survey:
     source.check()
     with source.connect() as connection:
         found = source.tables(connection)
-        known = {shape.name: shape for shape in shapes()}
-        strangers = [name for name in found if name not in known]
-        for name, table in found.items():
-            if name in known:
-                strangers += [
-                    f"{name}.{column}"
-                    for column in table.column_names
-                    if column not in known[name].column_names
-                ]
-        if not any(name in known for name in found):
-            raise SourceError(
-                f"{source.path} holds none of Trdinger's tables"
-                + (
-                    f" (it holds {', '.join(sorted(found)[:5])})."
-                    if found
-                    else " (it holds no table at all)."
-                ),
-                hint="Name the file that Trdinger wrote; its tables are " + ", ".join(sorted(known)) + ".",
-            )
+        known = {_folded(name): (name, tuple(map(_folded, columns))) for name, columns in found.items()}
+        held = [shape for shape in shapes() if shape.name in known]
+        if not held:
+            raise _not_ours(source, found)
+        ours = {known[shape.name][0]: shape.column_names for shape in held}
+        strangers = [name for name in found if name not in ours]
+        for name, columns in ours.items():
+            strangers += [f"{name}.{column}" for column in found[name] if _folded(column) not in columns]
+        _complete(held, {shape.name: known[shape.name][1] for shape in held})
         return Survey(
             source=source,
-            bytes=_size(source),
-            tables=tuple(
-                _table(connection, shape, found[shape.name]) for shape in shapes() if shape.name in found
-            ),
-            missing=tuple(shape.name for shape in shapes() if shape.name not in found),
+            bytes=source.bytes,
+            tables=tuple(_table(connection, shape, known[shape.name][1]) for shape in held),
+            missing=tuple(shape.name for shape in shapes() if shape not in held),
             strangers=tuple(strangers),
             others=tuple(source.others(connection)),
         )
@@ -113,11 +108,11 @@ def spans(
     declared = table.shape.series
     assert declared is not None
     time, name = quoted(declared.time), quoted(table.shape.name)
-    where = " AND ".join(f"{quoted(column)} = ?" for column in declared.segment_by)
+    where = " AND ".join(f"{quoted(column)} = ? {EXACTLY}" for column in declared.segment_by)
     after: Bound = None
     left = series.rows
     while left > rows:
-        beyond = f" AND {time} > ?" if after is not None else ""
+        beyond = f" AND {time} > ?" if after is not None else f" AND {time} IS NOT NULL"
         values = [*series.segment, *([after] if after is not None else [])]
         found = connection.execute(
             f"SELECT {time} FROM {name} WHERE {where}{beyond} ORDER BY {time} LIMIT 1 OFFSET {rows - 1}",
@@ -131,50 +126,74 @@ def spans(
     yield Span(series.segment, after, None), max(left, 1)
 
 
-def _table(connection: sqlite3.Connection, shape: TableShape, found: SourceTable) -> TableSurvey:
-    present = tuple(name for name in shape.column_names if name in found.column_names)
-    absent = tuple(name for name in shape.column_names if name not in found.column_names)
-    needed = [name for name in absent if not shape.column(name).nullable]
-    if needed:
+def _not_ours(source: Source, found: dict[str, tuple[str, ...]]) -> SourceError:
+    some = f"it holds {', '.join(sorted(found)[:5])}" if found else "it holds no table at all"
+    return SourceError(
+        f"{source.path} holds none of Trdinger's tables ({some}).",
+        hint="Name the file that Trdinger wrote; its tables are "
+        + ", ".join(sorted(shape.name for shape in shapes()))
+        + ".",
+    )
+
+
+def _complete(held: list[TableShape], columns: dict[str, tuple[str, ...]]) -> None:
+    """Raise SourceError where columns are missing that cannot be null."""
+    lacking = [
+        f"{shape.name}.{column.name}"
+        for shape in held
+        for column in shape.columns
+        if column.name not in columns[shape.name] and not column.nullable
+    ]
+    if lacking:
         raise SourceError(
-            f"The table {shape.name} lacks the column {', '.join(needed)}, which may not be null.",
-            hint="Is this a file of Trdinger? Add the column with its values, then run it again.",
+            f"The file lacks columns that may not be null: {', '.join(lacking)}.",
+            hint="Is this a file of Trdinger? Add them with their values, then run it again.",
         )
+
+
+def _table(connection: sqlite3.Connection, shape: TableShape, columns: tuple[str, ...]) -> TableSurvey:
+    present = tuple(name for name in shape.column_names if name in columns)
+    absent = tuple(name for name in shape.column_names if name not in columns)
     (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(shape.name)}").fetchone()
-    series, bad = _series(connection, shape) if shape.series else ((), ())
-    return TableSurvey(shape, rows, present, absent, tuple(series), tuple(bad))
+    if shape.series is None:
+        return TableSurvey(shape, rows, present, absent)
+    series = tuple(_series(connection, shape))
+    named = sum(each.rows for each in series)
+    bad = _unnamed(connection, shape, present) if named < rows else ()
+    return TableSurvey(shape, rows, present, absent, series, tuple(bad))
 
 
-def _series(connection: sqlite3.Connection, shape: TableShape) -> tuple[list[SeriesSurvey], list[BadValue]]:
+def _series(connection: sqlite3.Connection, shape: TableShape) -> Iterator[SeriesSurvey]:
     assert shape.series is not None
-    segment = ", ".join(map(quoted, shape.series.segment_by))
+    columns = [shape.column(name) for name in shape.series.segment_by]
+    segment = ", ".join(f"{quoted(column.name)} {EXACTLY}" for column in columns)
     time, table = quoted(shape.series.time), quoted(shape.name)
-    series: list[SeriesSurvey] = []
+    for *names, count, first, last in connection.execute(
+        f"SELECT {', '.join(quoted(column.name) for column in columns)}, count(*), min({time}), max({time})"
+        f" FROM {table} GROUP BY {segment} ORDER BY {segment}"
+    ):
+        if all(map(_fits, columns, names)):
+            yield SeriesSurvey(tuple(name.decode() for name in names), count, _text(first), _text(last))
+
+
+def _unnamed(connection: sqlite3.Connection, shape: TableShape, present: tuple[str, ...]) -> list[BadValue]:
+    """Every value that does not fit in the rows of series whose name does not. Reads the whole table."""
+    assert shape.series is not None
+    names = [(shape.column(name), present.index(name)) for name in shape.series.segment_by]
+    columns = ", ".join(map(quoted, present))
     bad: list[BadValue] = []
-    width = len(shape.series.segment_by)
-    for row in connection.execute(
-        f"SELECT {segment}, count(*), min({time}), max({time}) FROM {table}"
-        f" GROUP BY {segment} ORDER BY {segment}"
-    ).fetchall():
-        names, (count, first, last) = row[:width], row[width:]
-        misfits = []
-        for name, stored in zip(shape.series.segment_by, names, strict=True):
-            try:
-                convert(shape.column(name), stored)
-            except Misfit as misfit:
-                misfits.append((name, stored, misfit.reason))
-        if not misfits:
-            series.append(
-                SeriesSurvey(tuple(part.decode() for part in names), count, _text(first), _text(last))
-            )
-            continue
-        where = " AND ".join(f"{quoted(name)} IS ?" for name in shape.series.segment_by)
-        # A TEXT that is no UTF-8 can only be bound as what it is by a cast.
-        where = where.replace("?", "CAST(? AS TEXT)") if all(isinstance(n, Text) for n in names) else where
-        values = [bytes(name) if isinstance(name, Text) else name for name in names]
-        for (rowid,) in connection.execute(f"SELECT rowid FROM {table} WHERE {where}", values):
-            bad += [BadValue(shape.name, rowid, name, show(stored), why) for name, stored, why in misfits]
-    return series, bad
+    for rowid, *cells in connection.execute(f"SELECT rowid, {columns} FROM {quoted(shape.name)}"):
+        if not all(_fits(column, cells[at]) for column, at in names):
+            convert_row(shape, present, rowid, cells, converted=Counter(), bad=bad)
+    return bad
+
+
+def _fits(column: Column, stored: Stored) -> bool:
+    try:
+        convert(column, stored)
+    except Misfit:
+        return False
+    return True
 
 
 def _bound(stored: object) -> Bound:
@@ -186,10 +205,12 @@ def _bound(stored: object) -> Bound:
     return stored if isinstance(stored, int | float) else None
 
 
+def _folded(name: str) -> str:
+    """A name as SQLite compares names: ASCII letters alike in both cases, no others."""
+    return name.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
+
+
 def _text(stored: object) -> str:
+    if stored is None:
+        return "null"
     return stored.decode("utf-8", "replace") if isinstance(stored, bytes) else str(stored)
-
-
-def _size(source: Source) -> int:
-    wal = source.path.with_name(source.path.name + "-wal")
-    return source.path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)

@@ -4,12 +4,22 @@ A value as SQLite stores it goes in (None, int, float, `Text`, bytes); what the 
 stores comes out, with the kind of conversion it took (None for what the application
 itself writes), or `Misfit` is raised with the reason. Times come out as microseconds
 since 1970-01-01 UTC. No value is guessed at: what has two meanings is a misfit.
+
+A time is text in a form of ISO 8601 that names one instant: a date (2024-01-01, 20240101,
+2024-W01-1), which alone means its midnight; a blank or T; hours, minutes, seconds, the last
+two of which may be left out; a fraction of the second after a point or comma; Z or an offset;
+UTC where there is none. Or it is a number that can only be seconds or milliseconds since 1970.
+Misfits are 24:00 and leap seconds (no instant of their own), a fraction of an hour or minute
+(which Python takes for one of the second), a date with an offset but without a time, another
+mark between date and time (Python takes any), and what is finer than a microsecond.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -28,7 +38,16 @@ _SECONDS = (10**8, 10**10)
 _MILLISECONDS = (10**11, 10**13)
 # Characters of a time as the application writes it, and as SQLite's CURRENT_TIMESTAMP does.
 APPLICATION_FORMS = (26, 19)
+_APPLICATION_FORM = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{6})?", re.ASCII)
+_TIME = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d-\d|\d{4}W\d{3})"
+    r"(?:(?P<mark>[ Tt])"
+    r"(?P<clock>\d\d(?:(?P<colon>:?)\d\d(?:(?P=colon)\d\d(?:[.,](?P<fraction>\d+))?)?)?)"
+    r"(?P<offset>[Zz]|[+-]\d\d(?::?[0-5]\d)?)?)?",
+    re.ASCII,
+)
 _JSON_BYTES = 250_000_000  # jsonb refuses arrays and objects of 256 MiB
+_JSON_DEPTH = 200  # levels; nobody means more, and a server of little stack ends at some 800
 _NUMERIC_DIGITS = 131_072  # digits before the point that PostgreSQL's numeric holds
 _NUMERIC_SCALE = 16_383  # digits after it
 
@@ -62,54 +81,63 @@ def show(stored: Stored, limit: int = 80) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """JSON with every number exact (Decimal). Raises Misfit for what jsonb refuses."""
+    """JSON with every number exact (Decimal). Raises Misfit for what jsonb refuses or would drop."""
     try:
-        return json.loads(text, parse_float=_number, parse_int=_number, parse_constant=_constant)
+        return json.loads(
+            text,
+            parse_float=_number,
+            parse_int=_number,
+            parse_constant=_constant,
+            object_pairs_hook=_object,
+        )
     except json.JSONDecodeError as error:
         raise Misfit(f"broken JSON at character {error.pos}: {error.msg}") from None
     except RecursionError:
-        raise Misfit("JSON nested too deeply") from None
+        raise Misfit(f"JSON nested more than {_JSON_DEPTH} deep") from None
 
 
 def _time(_: Column, stored: Stored) -> tuple[Value, str | None]:
     if isinstance(stored, Text):
-        text = _decoded(stored)
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise Misfit(f"not a time: {show(stored)}") from None
-        fraction = text.replace(",", ".").partition(".")[2].rstrip("Z").partition("+")[0].partition("-")[0]
-        if len(fraction) > 6 and fraction[6:].strip("0"):
-            raise Misfit(f"finer than a microsecond: {show(stored)}")
-        try:
-            aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except OverflowError:
-            raise Misfit(f"outside the years 1 to 9999 in UTC: {show(stored)}") from None
-        return (aware - _EPOCH) // _MICROSECOND, time_kind(text)
+        return _text_time(stored)
     if isinstance(stored, int | float) and math.isfinite(stored):
         for (low, high), scale, kind in (
             (_SECONDS, 1_000_000, "epoch seconds"),
             (_MILLISECONDS, 1_000, "epoch milliseconds"),
         ):
             if low <= stored < high:
-                micros = Decimal(stored) * scale
-                return round(micros), kind
+                return round(Decimal(stored) * scale), kind
         raise Misfit(f"a number that is no unambiguous time: {show(stored)}")
     raise Misfit(f"not a time: {show(stored)}")
 
 
-def time_kind(text: str) -> str | None:
+def _text_time(stored: Text) -> tuple[int, str | None]:
+    text = _decoded(stored)
+    form = _TIME.fullmatch(text)
+    # 24:00 is the next day's midnight to some versions of Python, and an error to the others.
+    if form is None or (form["clock"] or "").startswith("24"):
+        raise Misfit(f"not a time: {show(stored)}")
+    if (form["fraction"] or "")[6:].strip("0"):
+        raise Misfit(f"finer than a microsecond: {show(stored)}")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise Misfit(f"not a time: {show(stored)}") from None
+    try:
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise Misfit(f"outside the years 1 to 9999 in UTC: {show(stored)}") from None
+    return (aware - _EPOCH) // _MICROSECOND, _time_kind(text, form)
+
+
+def _time_kind(text: str, form: re.Match[str]) -> str | None:
     """Which form of text a time has; None for the one that the application writes."""
-    zone = text.endswith(("Z", "z")) or "+" in text[10:] or "-" in text[10:]
-    if zone:
-        return "time with an offset"
-    if len(text) > 10 and text[10] in "Tt":
-        return "time with T"
-    if len(text) in APPLICATION_FORMS:
+    if _APPLICATION_FORM.fullmatch(text):
         return None
-    if len(text) <= 10:
+    if form["offset"]:
+        return "time with an offset"
+    if form["clock"] is None:
         return "date alone"
-    return "time in another form"
+    return "time in another form" if form["mark"] == " " else "time with T"
 
 
 def _float(_: Column, stored: Stored) -> tuple[Value, str | None]:
@@ -174,20 +202,32 @@ def _json(_: Column, stored: Stored) -> tuple[Value, str | None]:
 
 
 def _storable(value: Any) -> None:
-    """Raise Misfit for what is JSON but not jsonb: NUL and lone surrogates, in keys and texts."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            if "\x00" in item:
-                raise Misfit("\\u0000 in JSON, which jsonb refuses")
-            if not item.isascii() and any("\ud800" <= mark <= "\udfff" for mark in item):
-                raise Misfit("a lone surrogate in JSON, which jsonb refuses")
-        elif isinstance(item, dict):
-            stack += item.keys()
-            stack += item.values()
-        elif isinstance(item, list):
-            stack += item
+    """Raise Misfit for what is JSON but not jsonb: NUL and lone surrogates, in keys too; too deep."""
+    level = [value]
+    for _ in range(_JSON_DEPTH + 1):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                if "\x00" in item:
+                    raise Misfit("\\u0000 in JSON, which jsonb refuses")
+                if not item.isascii() and any("\ud800" <= mark <= "\udfff" for mark in item):
+                    raise Misfit("a lone surrogate in JSON, which jsonb refuses")
+            elif isinstance(item, dict):
+                below += item.keys()
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
+        level = below
+    if level:
+        raise Misfit(f"JSON nested more than {_JSON_DEPTH} deep")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise Misfit(f"the key {twice!r:.80} more than once in a JSON object, of which jsonb keeps one")
+    return members
 
 
 def _number(text: str) -> Decimal:
@@ -197,7 +237,7 @@ def _number(text: str) -> Decimal:
         raise Misfit(f"a number in JSON that cannot be stored: {text[:40]}") from None
     exponent = number.as_tuple().exponent
     too_fine = isinstance(exponent, int) and -exponent > _NUMERIC_SCALE
-    if number and (number.adjusted() >= _NUMERIC_DIGITS or too_fine):
+    if number.adjusted() >= _NUMERIC_DIGITS or too_fine:
         raise Misfit(f"a number in JSON beyond what jsonb stores: {text[:40]}")
     return number
 
