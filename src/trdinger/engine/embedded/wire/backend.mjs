@@ -13,6 +13,8 @@ import { ABANDONED, ACKNOWLEDGED, BUSY, CANCEL, STATEMENT, TIMED_OUT } from "./s
 
 const OUTSTANDING = 8 << 20; // bytes of output on their way to a slow client before the engine waits
 const [COPY_DATA, COPY_DONE, COPY_FAIL, FLUSH, SYNC, QUERY, PARSE, IDLE] = [..."dcfHSQPI"].map((c) => c.charCodeAt(0));
+const LOG = 256 << 20; // bytes of log between two checkpoints
+const LOOK = 1000; // milliseconds between two looks at it
 const SYNC_MESSAGE = message("S");
 
 const words = new Int32Array(workerData.shared);
@@ -22,6 +24,7 @@ let session = null;
 let sent = Atomics.load(words, ACKNOWLEDGED);
 let current = Buffer.alloc(0); // the message that the engine reads
 let offset = 0;
+let looked = -LOOK; // at the log's length
 
 const database = await Database.open(workerData, words, { read, write: (bytes) => output.push(bytes) });
 if (database === null) {
@@ -66,6 +69,7 @@ function serve(begin) {
     }
   } finally {
     reset();
+    keepLogShort();
     session = null;
     parentPort.postMessage({ ended: begin.serial });
   }
@@ -137,10 +141,18 @@ function execute(bytes) {
     output.settled = true;
     uninterruptible();
     // Between transactions; and after a simple query only, for a statement of ours ends the unnamed one.
-    if (kind === QUERY && ready.at(-1) === IDLE && database.checkpointDue) sql("CHECKPOINT");
+    if (kind === QUERY && ready.at(-1) === IDLE) keepLogShort();
   } else {
     output.flush();
   }
+}
+
+// The engine, alone in its process, never makes a checkpoint by itself.
+function keepLogShort() {
+  if (performance.now() < looked + LOOK) return;
+  looked = performance.now();
+  const grown = sql("SELECT pg_current_wal_insert_lsn() - redo_lsn FROM pg_control_checkpoint()").rows[0];
+  if (Number(grown) > LOG) sql("CHECKPOINT");
 }
 
 function interruptible() {

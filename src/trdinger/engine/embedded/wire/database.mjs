@@ -2,7 +2,7 @@
 // Adds what its own wrapper lacks: cancellation from the other thread, and writes that reach the disk.
 // The engine arms no timers: statement_timeout is kept by the server's thread, its relatives have no effect.
 
-import { existsSync, fdatasyncSync, fsyncSync, readdirSync } from "node:fs";
+import { existsSync, fdatasyncSync, fsyncSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { shareMemory } from "./interruptible.mjs";
@@ -13,8 +13,6 @@ const [ENOSPC, EIO] = [51, 29]; // as the engine numbers them
 const [PGC_POSTMASTER, PGC_BACKEND] = [1, 4]; // guc.h of PostgreSQL 17
 const [PGC_S_ENV_VAR, PGC_S_ARGV, PGC_S_OVERRIDE] = [2, 4, 10]; // the same; postgresql.conf is 3
 const MONOTONIC = 1; // the clock that the engine sleeps by, spinning
-const LOOK = 1000; // milliseconds between two looks at the log
-const LOG_FILES = 256; // of 1 MB each
 const LEAP = 10n ** 15n; // nanoseconds (11 days); longer than anything sleeps
 
 export class Database {
@@ -22,8 +20,6 @@ export class Database {
   #words;
   #leap = 0n; // nanoseconds that the monotonic clock was put forward
   #timeoutName; // in the engine's memory
-  #log; // the write-ahead log's folder
-  #looked = -LOOK; // at it, milliseconds
   #flags; // InterruptPending, QueryCancelPending
 
   // Null if the directory had no database: then it has one now, to be opened by another thread, for this
@@ -35,7 +31,6 @@ export class Database {
     const { timescaledb } = await dist("timescaledb/index.js");
     const database = new Database();
     database.#words = words;
-    database.#log = join(directory, "pg_wal");
     const interrupts = { name: "interrupts", setup: async (_pglite, options) => ({ emscriptenOpts: database.#instrument(options) }) };
     const extensions = { interrupts, timescaledb };
     if (!existsSync(join(directory, "PG_VERSION"))) {
@@ -93,14 +88,6 @@ export class Database {
     set("enable_seqscan", "on", PGC_POSTMASTER, PGC_S_ARGV);
     set("wal_recycle", "off", PGC_POSTMASTER, PGC_S_ARGV);
     set("session_authorization", "postgres", PGC_BACKEND, PGC_S_OVERRIDE);
-  }
-
-  // Whether so much of the log is on the disk that a checkpoint is due: the engine, alone, never makes one itself.
-  // Looks once a second at most.
-  get checkpointDue() {
-    if (performance.now() < this.#looked + LOOK) return false;
-    this.#looked = performance.now();
-    return readdirSync(this.#log).length > LOG_FILES;
   }
 
   execute(bytes) {
