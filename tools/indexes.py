@@ -43,11 +43,10 @@ QUESTIONS = {
 
 def main(address: str) -> None:
     """Print the table."""
-    with (
-        open_database(parse_address(address), ConnectionOptions()) as database,
-        database.connect(autocommit=True) as connection,
-    ):
-        print(f"{database.capabilities}; {rows(connection):,} candles\n")
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(parse_address(address), ConnectionOptions()))
+        connection = stack.enter_context(database.connect(autocommit=True))
+        sys.stdout.write(f"{database.capabilities}; {rows(connection):,} candles\n\n")
         asked = largest(connection)
         taken: dict[str, dict[str, list[float]]] = {question: {} for question in QUESTIONS}
         for _ in range(ROUNDS):
