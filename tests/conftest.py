@@ -125,6 +125,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def engines(pytestconfig: pytest.Config) -> Engines:
+    """The engines of this run, for fixtures that keep one for longer than a test."""
+    return pytestconfig.stash[ENGINES]
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> EngineUnderTest:
     """Each chosen engine in turn, running."""

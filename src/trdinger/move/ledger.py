@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -40,6 +43,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.move (
     worker      text NOT NULL,
     sizes       jsonb NOT NULL,
     checked     jsonb NOT NULL,
+    replacing   boolean NOT NULL,
     report      jsonb
 );
 CREATE TABLE IF NOT EXISTS {SCHEMA}.unit (
@@ -62,7 +66,11 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.step (
 
 @dataclass(frozen=True)
 class Move:
-    """One move as the ledger knows it. `checked` is what the check of the backup found."""
+    """One move as the ledger knows it. `checked` is what the check of the backup found.
+
+    replacing: it began by removing what the target held. ended: it came to its report, whatever
+    that says; finished: when it was first proven equal.
+    """
 
     id: uuid.UUID
     started: datetime
@@ -72,6 +80,8 @@ class Move:
     sizes: Sizes
     checked: dict[str, Any]
     worker: str
+    replacing: bool
+    ended: bool
 
 
 def exists(connection: psycopg.Connection[Any]) -> bool:
@@ -101,19 +111,28 @@ def moves(connection: psycopg.Connection[Any]) -> list[Move]:
                 sizes=Sizes(**row["sizes"]),
                 checked=row["checked"],
                 worker=row["worker"],
+                replacing=row["replacing"],
+                ended=row["report"] is not None,
             )
             for row in cursor
         ]
 
 
 def begin(
-    connection: psycopg.Connection[Any], source: Path, backup: Backup, sizes: Sizes, checked: dict[str, Any]
+    connection: psycopg.Connection[Any],
+    source: Path,
+    backup: Backup,
+    sizes: Sizes,
+    checked: dict[str, Any],
+    *,
+    replacing: bool = False,
 ) -> uuid.UUID:
     """Enter a new move; its id."""
     move = uuid.uuid4()
     connection.execute(
-        f"INSERT INTO {SCHEMA}.move (id, source, backup, sha256, bytes, version, worker, sizes, checked)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        f"INSERT INTO {SCHEMA}.move"
+        " (id, source, backup, sha256, bytes, version, worker, sizes, checked, replacing)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             move,
             str(source.resolve()),
@@ -124,6 +143,7 @@ def begin(
             worker(),
             Jsonb(asdict(sizes)),
             Jsonb(checked),
+            replacing,
         ),
     )
     return move
@@ -166,12 +186,17 @@ def step_done(connection: psycopg.Connection[Any], move: uuid.UUID, name: str, s
 def finish(
     connection: psycopg.Connection[Any], move: uuid.UUID, report: dict[str, Any], *, proven: bool
 ) -> None:
-    """Keep the report; a move whose verification found no difference is finished."""
-    connection.execute(
-        f"UPDATE {SCHEMA}.move SET report = %s, finished = CASE WHEN %s THEN coalesce(finished, now()) END"
-        " WHERE id = %s",
+    """Keep the report; a move once proven equal is finished, and stays so. Raises EngineBusy."""
+    kept = connection.execute(
+        f"UPDATE {SCHEMA}.move SET report = %s,"
+        " finished = coalesce(finished, CASE WHEN %s THEN now() END) WHERE id = %s",
         (Jsonb(report), proven, move),
     )
+    if kept.rowcount != 1:
+        raise EngineBusy(
+            "While this move was verified another one replaced it: what was compared is gone.",
+            hint="Wait for the end of the other, then run trdinger verify.",
+        )
 
 
 def forget(connection: psycopg.Connection[Any]) -> None:
@@ -180,16 +205,22 @@ def forget(connection: psycopg.Connection[Any]) -> None:
         connection.execute(f"DELETE FROM {SCHEMA}.move")
 
 
-def hold(connection: psycopg.Connection[Any]) -> None:
-    """Hold the target for this session. Raises EngineBusy, naming who is at work."""
+@contextmanager
+def hold(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Hold the target for this session inside the block. Raises EngineBusy, naming who is at work."""
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
-    if row and row[0]:
-        return
-    at_work = next((move.worker for move in moves(connection) if move.finished is None), "another process")
-    raise EngineBusy(
-        f"A move into this database is under way, by {at_work}.",
-        hint="Wait for its end, or end it; then run the same command again.",
-    )
+    if not (row and row[0]):
+        at_work = next((move.worker for move in moves(connection) if not move.ended), "another process")
+        raise EngineBusy(
+            f"A move into this database is under way, by {at_work}.",
+            hint="Wait for its end, or end it; then run the same command again.",
+        )
+    try:
+        yield
+    finally:
+        # A lost session has let go of it.
+        if connection.info.transaction_status == TransactionStatus.IDLE:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def worker() -> str:

@@ -5,6 +5,7 @@ Looks at both sides, writes to neither.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -118,7 +119,8 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
         raise SourceError(
             f"{survey.source.path} holds what Trdinger does not know: {', '.join(unknown)}."
             " Nothing was moved.",
-            hint="Leave it behind knowingly: " + " ".join(f"--leave-out {name}" for name in unknown),
+            hint="Leave it behind knowingly: "
+            + " ".join(f"--leave-out {shlex.quote(name)}" for name in unknown),
         )
     capabilities = database.capabilities
     if capabilities.postgresql_number < POSTGRESQL_SINCE:
@@ -134,7 +136,7 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
     capabilities.require("write")
     with database.connect(autocommit=True) as connection:
         target = look(connection)
-    resumed = _treat(survey, database, target, options)
+    resumed = treat(survey, database, target, options)
     # A server that has TimescaleDB to install tells its edition only after that.
     comes = (
         capabilities.timescaledb is None and capabilities.installable is not None and capabilities.may_create
@@ -174,18 +176,19 @@ def look(connection: psycopg.Connection[Any]) -> Target:
     return Target(rows, others, tuple(ledger.moves(connection)))
 
 
-def _treat(survey: Survey, database: Database, target: Target, options: Options) -> Move | None:
+def treat(survey: Survey, database: Database, target: Target, options: Options) -> Move | None:
     """The move to go on with, None for a new one. Raises TargetRefused."""
     source = str(survey.source.path.resolve())
     latest = target.latest
     if options.existing is Existing.REPLACE:
-        return None
+        return latest if latest is not None and _replacing(latest, source) else None
     if latest is not None and latest.source == source:
         return latest
     if latest is not None and latest.finished is None:
         raise TargetRefused(
             f"{database} holds an unfinished move of {latest.source}; nothing was written.",
-            hint=f"Finish it (trdinger migrate '{latest.source}'), or remove its rows: --existing replace.",
+            hint=f"Finish it (trdinger migrate {shlex.quote(latest.source)}), or remove its rows:"
+            " --existing replace.",
         )
     full = [name for name, rows in target.rows.items() if rows]
     if full:
@@ -200,3 +203,17 @@ def _treat(survey: Survey, database: Database, target: Target, options: Options)
             hint="Name an empty database, or move in beside them, which leaves them alone: --existing keep.",
         )
     return None
+
+
+def _replacing(move: Move, source: str) -> bool:
+    """Whether a move that replaces was stopped on its way: it goes on, else each kill would start it over.
+
+    One that came to its end, with differences or without, is replaced itself; so is one without its backup.
+    """
+    if not move.replacing or move.ended or move.source != source:
+        return False
+    try:
+        move.backup.verify()
+    except SourceError:
+        return False
+    return True

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import resource
+import sqlite3
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -20,7 +21,7 @@ import psycopg
 from trdinger.declaration import SERIES, TABLES
 from trdinger.engine.connect import Database
 from trdinger.engine.failures import speaking
-from trdinger.errors import SourceError, ValuesDoNotFit
+from trdinger.errors import EngineBusy, SourceError, ValuesDoNotFit
 from trdinger.legacy.backup import Backup, back_up
 from trdinger.legacy.check import check, integrity
 from trdinger.legacy.reading import BadValue
@@ -28,8 +29,10 @@ from trdinger.legacy.survey import Survey, survey
 from trdinger.move import ledger
 from trdinger.move.copying import Copier
 from trdinger.move.finish import finish, steps
-from trdinger.move.plan import Existing, Plan, without
+from trdinger.move.ledger import Move
+from trdinger.move.plan import Existing, Plan, look, treat, without
 from trdinger.move.report import Report, Stage, summary
+from trdinger.move.since import since
 from trdinger.move.units import Sizes, units
 from trdinger.progress import Progress
 from trdinger.schema import keys
@@ -62,48 +65,68 @@ class _Run:
             server=str(plan.capabilities),
             workdir=str(plan.workdir),
             left_out=[*plan.options.left_out, *plan.survey.others],
-            resumed=plan.resumed is not None,
+            resumed=plan.resumed is not None and plan.resumed.finished is None,
         )
 
     def run(self) -> Report:
-        """All stages in turn."""
-        backup = self._back_up()
-        held = self._survey(backup)
+        """All stages in turn; of a move that is finished only the last."""
+        with self.database.connect(autocommit=True) as connection, ledger.hold(connection):
+            pass  # who is at work already is told now, not after the backup and the check
+        resumed = self.plan.resumed
+        backup, held = self._back_up()
         checked = self._check(backup, held)
-        self._schema()
-        with self.database.connect(autocommit=True) as connection:
-            ledger.create(connection)
-            ledger.hold(connection)
-            move = self._enter(connection, backup, checked)
-            sizes = self.plan.resumed.sizes if self.plan.resumed else self.plan.options.sizes
-            self._copy(connection, move, held, sizes)
-            self._finish(connection, move)
-            held_by_target = tables(connection, hypertables=self.database.capabilities.has("hypertables"))
-            self.report.target_bytes = {table["table"]: table["bytes"] for table in held_by_target}
+        if resumed is not None and resumed.finished is not None:
+            move = resumed.id
+            self.report.skipped = list(without(self.database.capabilities))
+        else:
+            self._schema()
+            move = self._move(backup, held, checked)
         self._verify(held)
         self._close(move)
         return self.report
 
-    def _back_up(self) -> Backup:
-        source = self.plan.survey.source
-        if self.plan.resumed is not None:
-            backup = self.plan.resumed.backup
-            self.progress.say(
-                f"Going on with the move that began on {self.plan.resumed.started:%Y-%m-%d %H:%M} UTC,"
-                f" from its backup {backup.path}."
+    def _move(self, backup: Backup, held: Survey, checked: dict[str, Any]) -> uuid.UUID:
+        """What only one process at a time may do to a target; the move's id."""
+        sizes = self.plan.resumed.sizes if self.plan.resumed else self.plan.options.sizes
+        with self.database.connect(autocommit=True) as connection, ledger.hold(connection):
+            self._as_planned(connection)
+            ledger.create(connection)
+            move = self._enter(connection, backup, checked)
+            self._copy(connection, move, held, sizes)
+            self._finish(connection, move)
+        return move
+
+    def _as_planned(self, connection: psycopg.Connection[Any]) -> None:
+        """Raise EngineBusy if another process moved something in while this one backed up and checked."""
+        plan, found = self.plan, look(connection)
+        again = treat(plan.survey, plan.database, found, plan.options)
+        before, now = ([move.id for move in target.moves] for target in (plan.target, found))
+        if now != before or (again and again.id) != (plan.resumed and plan.resumed.id):
+            raise EngineBusy(
+                f"Another process began or ended a move into {plan.database} while this one backed up and"
+                " checked; this one wrote no row.",
+                hint="Run the same command again; it goes by what the target holds then.",
             )
-            with self._stage("Back up", total=None):
-                backup.verify()
-        else:
+
+    def _back_up(self) -> tuple[Backup, Survey]:
+        source, resumed = self.plan.survey.source, self.plan.resumed
+        if resumed is None:
             with self._stage("Back up", total=self.plan.survey.bytes, measure="bytes"):
                 backup = back_up(source, self.plan.workdir, tell=self.progress.advance)
+                held = survey(backup.source)
+        else:
+            with self._stage("Back up", total=None) as stage:
+                backup = resumed.backup
+                stage.said.append(_goes_on(resumed))
+                self.progress.say(stage.said[0])
+                backup.verify()
+                held = survey(backup.source)
+                if (sentence := since(held, self.plan.survey)) is not None:
+                    stage.said.append(sentence)
+                    self.progress.say(sentence)
         self.report.backup, self.report.sha256 = str(backup.path), backup.sha256
-        return backup
-
-    def _survey(self, backup: Backup) -> Survey:
-        held = survey(backup.source)
         self.report.source_bytes = backup.bytes
-        return held
+        return backup, held
 
     def _check(self, backup: Backup, held: Survey) -> dict[str, Any]:
         if self.plan.resumed is not None:
@@ -112,8 +135,8 @@ class _Run:
             return checked
         with self._stage("Check", total=held.rows) as stage:
             # SQLite's own check takes longer than ours and a core of its own.
-            with ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread:
-                own = thread.submit(integrity, backup.source)
+            with ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread, _stopping() as opened:
+                own = thread.submit(integrity, backup.source, opened=opened)
                 found = check(held, tell=lambda table, rows: self.progress.advance(rows, detail=table))
                 self.progress.advance(0, detail="SQLite's own integrity check")
                 damage = own.result()
@@ -170,12 +193,18 @@ class _Run:
         if self.plan.resumed is not None:
             ledger.resume(connection, self.plan.resumed.id)
             return self.plan.resumed.id
+        replacing = self.plan.options.existing is Existing.REPLACE
         with connection.transaction():
-            if self.plan.options.existing is Existing.REPLACE:
+            if replacing:
                 connection.execute(f"TRUNCATE {', '.join(TABLES)}")
             ledger.forget(connection)
             return ledger.begin(
-                connection, self.plan.survey.source.path, backup, self.plan.options.sizes, checked
+                connection,
+                self.plan.survey.source.path,
+                backup,
+                self.plan.options.sizes,
+                checked,
+                replacing=replacing,
             )
 
     def _copy(self, connection: psycopg.Connection[Any], move: uuid.UUID, held: Survey, sizes: Sizes) -> None:
@@ -192,7 +221,11 @@ class _Run:
             )
             if done:
                 stage.said.append(f"{sum(done.values()):,} rows were in already; {rows:,} came now.")
-            _all_in(ledger.committed(connection, move), held)
+            try:
+                _all_in(ledger.committed(connection, move), held)
+            except SourceError:
+                ledger.finish(connection, move, self.report.as_json(), proven=False)
+                raise
 
     def _finish(self, connection: psycopg.Connection[Any], move: uuid.UUID) -> None:
         capabilities = self.database.capabilities
@@ -207,7 +240,10 @@ class _Run:
 
     def _close(self, move: uuid.UUID) -> None:
         self.report.peak_memory = peak_memory()
+        hypertables = self.database.capabilities.has("hypertables")
         with self.database.connect() as connection:
+            held = tables(connection, hypertables=hypertables)
+            self.report.target_bytes = {table["table"]: table["bytes"] for table in held}
             ledger.finish(connection, move, self.report.as_json(), proven=self.report.equal)
 
     @contextmanager
@@ -216,6 +252,29 @@ class _Run:
         with Stage(name).timed() as stage:
             yield stage
         self.report.stages.append(stage)
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[sqlite3.Connection], object]]:
+    """Interrupt the connections that it is given when the block is left by an exception."""
+    opened: list[sqlite3.Connection] = []
+    try:
+        yield opened.append
+    except BaseException:
+        for connection in opened:
+            with suppress(sqlite3.ProgrammingError):  # it came to its end by itself
+                connection.interrupt()
+        raise
+
+
+def _goes_on(move: Move) -> str:
+    path = move.backup.path
+    if move.finished is not None:
+        return f"Already moved on {move.finished:%Y-%m-%d %H:%M} UTC; verifying again, by its backup {path}."
+    what = "replacement" if move.replacing else "move"
+    return (
+        f"Going on with the {what} that began on {move.started:%Y-%m-%d %H:%M} UTC, from its backup {path}."
+    )
 
 
 def peak_memory() -> int:

@@ -23,7 +23,8 @@ def compare(
 ) -> None:
     """Add to `proof` what differs between two tables of the same columns, both sorted by `time`.
 
-    key: how a row is named, from its time in microseconds.
+    key: how a row is named, from its time in microseconds. Of rows that share a time the first
+    are compared; the others are told.
     """
     ours, theirs = times(source, time), times(target, time)
     proof.rows += len(ours)
@@ -35,12 +36,15 @@ def compare(
         proof.add(Difference(proof.table, "missing", key(int(moment))))
     for moment in np.setdiff1d(theirs, ours):
         proof.add(Difference(proof.table, "extra", key(int(moment))))
-    unique, first, count = np.unique(theirs, return_index=True, return_counts=True)
-    held = np.isin(unique, ours)
-    for moment in unique[held & (count > 1)]:
+    mine, at_ours, count_ours = np.unique(ours, return_index=True, return_counts=True)
+    other, at_theirs, count_theirs = np.unique(theirs, return_index=True, return_counts=True)
+    both, in_ours, in_theirs = np.intersect1d(mine, other, assume_unique=True, return_indices=True)
+    more = count_theirs[in_theirs] - count_ours[in_ours]
+    for moment in both[more > 0]:
         proof.add(Difference(proof.table, "repeated", key(int(moment))))
-    both, at_ours, at_theirs = np.intersect1d(ours, unique, assume_unique=False, return_indices=True)
-    _cells(source.take(at_ours), target.take(first[at_theirs]), both, key, proof)
+    for moment in both[more < 0]:
+        proof.add(Difference(proof.table, "missing", f"{key(int(moment))}, another row of that time"))
+    _cells(source.take(at_ours[in_ours]), target.take(at_theirs[in_theirs]), both, key, proof)
 
 
 def _cells(
@@ -87,5 +91,8 @@ def _bits(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
 
 
 def _show(cell: pa.Scalar) -> str:
-    value = cell.as_py()
+    try:
+        value = cell.as_py()
+    except (ValueError, OverflowError):  # a time that Python has no word for
+        return str(cell)
     return "null" if value is None else repr(value) if isinstance(value, float) else str(value)

@@ -8,13 +8,16 @@ from typing import Literal
 
 SHOWN = 20  # differences of a table that are kept with their values
 
-What = Literal["missing", "extra", "repeated", "value"]
+What = Literal["missing", "extra", "repeated", "value", "unread"]
 
 
 @dataclass(frozen=True)
 class Difference:
     """One difference. `missing`: the target lacks the row; `extra`: only the target has it;
-    `repeated`: the target has it more than once; `value`: a cell differs.
+    `repeated`: the target has it more than once; `value`: a cell differs; `unread`: reading the
+    source did not give the rows that it counts, which `key` tells in words.
+
+    column, source, target: of a `missing` row they tell the value, if any, that does not fit the target.
     """
 
     table: str
@@ -27,6 +30,10 @@ class Difference:
     def __str__(self) -> str:
         if self.what == "value":
             return f"{self.table} ({self.key}) {self.column}: source {self.source}, target {self.target}"
+        if self.what == "unread":
+            return f"{self.table}: {self.key}"
+        if self.what == "missing" and self.column is not None:
+            return f"{self.table} ({self.key}) is missing in the target: its {self.column} is {self.source}"
         words = {
             "missing": "is missing in the target",
             "extra": "is in the target only",
@@ -50,6 +57,13 @@ class TableProof:
         self.counts[difference.what] += 1
         if len(self.shown) < SHOWN:
             self.shown.append(difference)
+
+    def take(self, part: TableProof) -> None:
+        """Add what was found in a part of the table."""
+        self.rows += part.rows
+        self.cells += part.cells
+        self.counts += part.counts
+        self.shown += part.shown[: max(0, SHOWN - len(self.shown))]
 
     @property
     def differing(self) -> int:

@@ -17,14 +17,14 @@ from psycopg import sql
 from trdinger.legacy.reading import BadValue, convert_row
 from trdinger.legacy.source import Source, quoted
 from trdinger.legacy.survey import TableSurvey
-from trdinger.legacy.values import Value, parse_json
+from trdinger.legacy.values import Value
 from trdinger.progress import Progress
 from trdinger.schema.shape import Column
 from trdinger.verify.differences import Difference, TableProof
+from trdinger.verify.documents import json_differing, show_apart
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FETCH = 50  # rows at once: one may hold megabytes of JSON
-_CUT = 200  # characters of a value that are shown
 
 _Row = dict[str, Value]
 
@@ -61,35 +61,26 @@ def verify_rows(
     return proof
 
 
-def json_equal(ours: Any, theirs: Any) -> bool:
-    """Whether two parsed JSON values are equal: every number exactly, key order aside."""
-    if type(ours) is not type(theirs):
-        return False
-    if isinstance(ours, dict):
-        return ours.keys() == theirs.keys() and all(json_equal(ours[key], theirs[key]) for key in ours)
-    if isinstance(ours, list):
-        return len(ours) == len(theirs) and all(map(json_equal, ours, theirs))
-    return bool(ours == theirs)
-
-
 def _compare(table: TableSurvey, ours: _Row, theirs: _Row, proof: TableProof) -> None:
     proof.rows += 1
     for column in table.shape.columns:
         mine, other = ours.get(column.name), theirs[column.name]
         proof.cells += 1
-        if not _equal(column, mine, other):
-            key = f"id {ours['id']}"
-            proof.add(Difference(proof.table, "value", key, column.name, _show(mine), _show(other)))
+        if (shown := _differing(column, mine, other)) is not None:
+            proof.add(Difference(proof.table, "value", f"id {ours['id']}", column.name, *shown))
 
 
-def _equal(column: Column, mine: Value, other: Value) -> bool:
+def _differing(column: Column, mine: Value, other: Value) -> tuple[str, str] | None:
+    """Both values for people where they differ, else None."""
     if mine is None or other is None:
-        return mine is other
+        return None if mine is other else show_apart(_text(mine), _text(other))
     if column.kind == "json":
-        return json_equal(parse_json(str(mine)), parse_json(str(other)))
+        return json_differing(str(mine), str(other))
     if column.kind == "float":
-        return float(mine).hex() == float(other).hex()
-    return type(mine) is type(other) and mine == other
+        equal = float(mine).hex() == float(other).hex()
+    else:
+        equal = type(mine) is type(other) and mine == other
+    return None if equal else show_apart(_text(mine), _text(other))
 
 
 def _source_rows(source: Source, table: TableSurvey, proof: TableProof) -> Iterator[_Row]:
@@ -128,6 +119,5 @@ def _plain(cell: Any) -> Value:
     return cell  # type: ignore[no-any-return]
 
 
-def _show(value: Value) -> str:
-    text = "null" if value is None else repr(value)
-    return text if len(text) <= _CUT else text[:_CUT] + "…"
+def _text(value: Value) -> str:
+    return "null" if value is None else repr(value)

@@ -54,8 +54,9 @@ def structure(database: Database) -> list[str]:
             found = list(differences(engine))
     finally:
         engine.dispose()
+    capabilities = database.capabilities  # before a connection is held: there may be only one
     with database.connect() as connection:
-        return found + _ids(connection) + _time_zone(database.capabilities)
+        return found + _ids(connection) + _time_zone(capabilities)
 
 
 def _time_zone(capabilities: Capabilities) -> list[str]:
