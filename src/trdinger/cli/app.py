@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has had enough (`| head`); Python would complain at its end
+    except BrokenPipeError:  # the same; Python would complain of it at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
@@ -86,6 +86,8 @@ def run(arguments: list[str]) -> int:
         return _tell(_misused(error), taken, debug=debug)
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
+    except SystemExit:  # Typer's word for a reader of stdout that has had enough (`| head`)
+        return 0
     except TrdingerError as error:
         return _tell(error, taken, debug=debug)
     except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -80,13 +81,12 @@ def command(
     file = files.Source(source)
     file.check()
     options = Options(existing=existing, left_out=tuple(leave_out or ()), workdir=workdir)
-    with (
-        open_database(address, connecting, writes=not plan_only) as database,
-        choose(quiet=quiet, json=as_json) as progress,
-    ):
+    with choose(quiet=quiet, json=as_json) as progress, ExitStack() as opened:
         progress.stage("Look")
+        database = opened.enter_context(open_database(address, connecting, writes=not plan_only))
         planned = plan(survey(file), database, options)
         report = None if plan_only else migrate(planned, progress)
+        progress.end()
     if report is None:
         print_json(planned.as_json()) if as_json else show_plan(planned.as_json(), answer())
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from trdinger.cli.options import Json, Quiet, Source, To, answer, is_default, print_json, target
 from trdinger.engine.open import open_database
 from trdinger.errors import ValuesDiffer
@@ -27,12 +29,10 @@ def command(source: Source, *, to: To = None, as_json: Json = False, quiet: Quie
     address, connecting = target(to)
     file = files.Source(source)
     file.check()
-    with (
-        open_database(address, connecting, writes=False) as database,
-        choose(quiet=quiet, json=as_json) as progress,
-    ):
-        report = Report(source=str(source.resolve()), target=str(database), server=str(database.capabilities))
+    with choose(quiet=quiet, json=as_json) as progress, ExitStack() as opened:
         progress.stage("Look")
+        database = opened.enter_context(open_database(address, connecting, writes=False))
+        report = Report(source=str(source.resolve()), target=str(database), server=str(database.capabilities))
         held = survey(file)
         report.describe(held, {"converted": []})
         stage = Stage("Verify")

@@ -92,7 +92,11 @@ def _figures(report: dict[str, Any], rows: int, cells: int) -> list[dict[str, st
             "value": figures.count(held),
             "under": "all compared" if rows == held else f"{figures.count(rows)} compared",
         },
-        {"name": "Cells compared", "value": figures.short(cells), "under": figures.count(cells)},
+        {
+            "name": "Cells compared",
+            "value": figures.short(cells),
+            "under": figures.count(cells) if figures.short(cells) != figures.count(cells) else "",
+        },
         {
             "name": "Time",
             "value": figures.duration(report["seconds"]),

@@ -169,9 +169,8 @@ class Plain(_Telling):
 
     def _stopped(self, tally: Tally | None) -> None:
         if tally is not None:
-            self._line(
-                f"{tally.title}: stopped after {figures.duration(tally.elapsed)}, {amount(tally)} done"
-            )
+            done = f", {amount(tally)} done" if tally.done else ""
+            self._line(f"{tally.title}: stopped after {figures.duration(tally.elapsed)}{done}")
 
     def _line(self, text: str) -> None:
         self._stream.write(f"{datetime.now(UTC):%H:%M:%SZ} {text}\n")
