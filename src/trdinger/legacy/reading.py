@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trdinger.errors import SourceError
 from trdinger.legacy.source import Source, quoted
 from trdinger.legacy.values import APPLICATION_FORMS, Misfit, Stored, Value, convert, show
 from trdinger.schema.shape import ARROW, Column, TableShape
@@ -160,8 +161,13 @@ class SeriesReader:
 
 @contextmanager
 def series_reader(source: Source, shape: TableShape, present: tuple[str, ...]) -> Iterator[SeriesReader]:
-    """Open a reader for one series table; `present` names the columns that the file has."""
-    with adbc_driver_sqlite.dbapi.connect(source.uri, autocommit=True) as connection:
+    """A reader for one series table; `present` names the columns that the file has. Raises SourceError."""
+    try:
+        opened = adbc_driver_sqlite.dbapi.connect(source.uri, autocommit=True)
+    except adbc_driver_sqlite.dbapi.Error as error:
+        source.check()
+        raise SourceError(f"{source.path} cannot be opened: {error}.") from None
+    with opened as connection:
         yield SeriesReader(connection, source, shape, present)
 
 

@@ -81,9 +81,11 @@ class Source:
         page = 65536 if page == 1 else page
         pages = int.from_bytes(header[28:32], "big")
         # The count is valid only when both change counters agree, and ahead of the file in mid-change.
-        if not changing and header[24:28] == header[92:96] and pages * page > size:
+        counted = len(header) == _HEADER and header[24:28] == header[92:96] and not changing
+        whole = pages * page if counted else _HEADER
+        if size < whole:
             raise SourceError(
-                f"{path} is cut short: its header tells of {pages * page:,} bytes, the file has {size:,}.",
+                f"{path} is cut short: its header tells of {whole:,} bytes, the file has {size:,}.",
                 hint="Restore it from a copy.",
             )
 
