@@ -95,7 +95,7 @@ def spoken(block: Block, folder: Path) -> list[list[str]]:
 
 
 def runnable(folder: Path) -> dict[str, str]:
-    """An environment in which a document's commands run: `trdinger` on the PATH, its data in `folder`."""
+    """An environment in which a document's commands run: `trdinger` on the PATH, its data below `folder`."""
     programs = folder / "programs"
     programs.mkdir()
     program = programs / "trdinger"
@@ -105,6 +105,6 @@ def runnable(folder: Path) -> dict[str, str]:
         **os.environ,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(sys.path),
-        "XDG_DATA_HOME": str(folder / "data"),
+        "TRDINGER_EMBEDDED_DIRECTORY": str(folder / "data"),
         "COLUMNS": "100",
     }

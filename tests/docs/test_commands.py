@@ -19,6 +19,7 @@ from documents import DOCUMENTS, REPOSITORY, Block, blocks, generator, name, pro
 
 from engines import Embedded
 from trdinger.cli.app import app, run
+from trdinger.engine import embedded
 from trdinger.sample import SampleOptions, write_sample
 
 # Why a block is not run. Each block that is not run names one of these programs or hosts, and only such.
@@ -56,40 +57,48 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def desk(tmp_path: Path, sample: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A folder with a trdinger.db in it, and an environment; no server is left behind."""
+@pytest.mark.parametrize("document", [one for one in RUNNING if one.name != "README.ja.md"], ids=name)
+def test_its_commands_run_in_their_order(document: Path, sample: Path, tmp_path: Path) -> None:
     if reason := Embedded().absent():
         pytest.skip(f"embedded: {reason}")
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    shutil.copyfile(sample, folder / "trdinger.db")
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    shutil.copyfile(sample, desk / "trdinger.db")
     environment = runnable(tmp_path)
-    # What starts and ends with each command is tests/engine's; here it would take most of the time.
-    subprocess.run(["trdinger", "db", "start"], cwd=folder, env=environment, check=True, capture_output=True)
-    yield folder, environment
-    subprocess.run(["trdinger", "db", "stop"], cwd=folder, env=environment, check=True, capture_output=True)
-
-
-@pytest.mark.parametrize("document", [one for one in RUNNING if one.name != "README.ja.md"], ids=name)
-def test_its_commands_run_in_their_order(document: Path, desk: tuple[Path, dict[str, str]]) -> None:
-    folder, environment = desk
     said = ""
-    for block in blocks(document):
-        if not block.runs:
-            continue
-        done = subprocess.run(
-            ["/bin/sh", "-eu", "-c", block.text],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr
-        said += done.stdout
+    with serving(tmp_path / "data", *(desk / one for one in directories(document))):
+        for block in blocks(document):
+            if block.runs:
+                said += ran(block, desk, environment)
     assert "Every cell is equal" in said
+
+
+def ran(block: Block, desk: Path, environment: dict[str, str]) -> str:
+    """What a block's commands print, run by the shell until one fails."""
+    command = ["/bin/sh", "-eu", "-c", block.text]
+    done = subprocess.run(command, cwd=desk, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def directories(document: Path) -> set[str]:
+    """The embedded databases that a document's running blocks name."""
+    return {
+        one for block in blocks(document) if block.runs for one in re.findall(r"embedded:(\w+)", block.text)
+    }
+
+
+@contextlib.contextmanager
+def serving(*data: Path) -> Iterator[None]:
+    """Embedded servers on these directories: each command could start its own, one after the other."""
+    try:
+        for directory in data:
+            embedded.start(directory)
+        yield
+    finally:
+        for directory in data:
+            embedded.stop(directory)
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
