@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 import sqlite3
@@ -25,7 +26,7 @@ from trdinger.legacy.source import Source, locked
 
 _STEP_PAGES = 16_384  # 64 MB of 4096-byte pages: a lock of some 0.1 s
 _RESTARTS = 5  # a writer may start the copy over this often before it is made in one step
-_LONGEST_LOCK = 3.0  # seconds that one step may take: less than the application waits
+_LONGEST_LOCK = 2.5  # seconds that one step may take, by estimate: half of what the application waits
 _SPARE = 16 << 20  # bytes that stay free on the disk
 # SQLite's errors that are about the copy, not about the source.
 _NOT_WRITTEN = {
@@ -174,20 +175,22 @@ class _Steps:
         self._source = source
         self._size = size
         self._tell = tell
-        self._told = self._restarts = self._pages = self._total = 0
+        self._told = self._restarts = self._total = 0
         self._remaining: int | None = None
-        self._begun = time.monotonic()
+        self._fastest = math.inf  # seconds of a step; the others waited for the writer, too
+        self._last = time.monotonic()
 
     def __call__(self, status: int, remaining: int, total: int) -> None:
         """One step is done. Raises SourceError after the wait for a lock, _Restarted."""
         if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:  # and LOCK_WAIT is over
             raise locked(self._source.path)
-        if self._remaining is not None and remaining > self._remaining:
+        if self._remaining is not None and remaining >= self._remaining:
             self._restarts += 1
             if self._restarts == _RESTARTS:
                 raise _Restarted
-        self._pages += min(_STEP_PAGES, total)
-        self._remaining, self._total = remaining, total
+        now = time.monotonic()
+        self._fastest = min(self._fastest, now - self._last)
+        self._remaining, self._total, self._last = remaining, total, now
         self.reached(self._size * (total - remaining) // max(total, 1))
 
     def reached(self, done: int) -> None:
@@ -198,7 +201,7 @@ class _Steps:
 
     def allow_one_step(self, connection: sqlite3.Connection) -> None:
         """Raise SourceError where a copy in one step would lock the writer out for too long."""
-        seconds = (time.monotonic() - self._begun) * self._total / max(self._pages, 1)
+        seconds = self._fastest * self._total / _STEP_PAGES
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
         if bytes(mode) != b"wal" and seconds > _LONGEST_LOCK:  # readers of a WAL lock nobody out
             raise SourceError(
