@@ -75,7 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "many: needs an engine that serves many connections at once")
     config.addinivalue_line("markers", "long: takes more than half a minute; runs with --long")
     named = tuple(config.getoption("--engine") or ())
-    required = set(named) | {name for name in os.environ.get("TRDINGER_REQUIRE_ENGINES", "").split(",") if name}
+    demanded = os.environ.get("TRDINGER_REQUIRE_ENGINES", "").split(",")
+    required = {*named, *filter(None, demanded)}
     if unknown := required - set(NAMES):
         raise pytest.UsageError(f"TRDINGER_REQUIRE_ENGINES: no such engine: {', '.join(sorted(unknown))}")
     if not named:

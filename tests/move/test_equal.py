@@ -104,7 +104,8 @@ def test_series_are_hypertables_of_several_chunks_compressed_where_the_server_ca
     with psycopg.connect(moved.database.conninfo) as connection:
         chunks = dict(
             connection.execute(
-                "SELECT hypertable_name, array_agg(is_compressed) FROM timescaledb_information.chunks GROUP BY 1"
+                "SELECT hypertable_name, array_agg(is_compressed)"
+                " FROM timescaledb_information.chunks GROUP BY 1"
             ).fetchall()
         )
     assert set(chunks) == {table for table in SERIES if moved.report.rows[table]}

@@ -73,14 +73,14 @@ def _compare(table: TableSurvey, ours: _Row, theirs: _Row, proof: TableProof) ->
 def _differing(column: Column, mine: Value, other: Value) -> tuple[str, str] | None:
     """Both values for people where they differ, else None."""
     if mine is None or other is None:
-        return None if mine is other else show_apart(_text(mine), _text(other))
+        return None if mine is other else show_apart(_text(column, mine), _text(column, other))
     if column.kind == "json":
         return json_differing(str(mine), str(other))
     if column.kind == "float":
         equal = float(mine).hex() == float(other).hex()
     else:
         equal = type(mine) is type(other) and mine == other
-    return None if equal else show_apart(_text(mine), _text(other))
+    return None if equal else show_apart(_text(column, mine), _text(column, other))
 
 
 def _source_rows(source: Source, table: TableSurvey, proof: TableProof) -> Iterator[_Row]:
@@ -119,5 +119,7 @@ def _plain(cell: Any) -> Value:
     return cell  # type: ignore[no-any-return]
 
 
-def _text(value: Value) -> str:
+def _text(column: Column, value: Value) -> str:
+    if column.kind == "time" and isinstance(value, int):
+        return str(_EPOCH + timedelta(microseconds=value))
     return "null" if value is None else repr(value)
