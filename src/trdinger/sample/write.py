@@ -7,6 +7,7 @@ unless overwriting was asked for.
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -57,7 +58,8 @@ def write_sample(
     Raises UsageError where the file is there already (unless `overwrite`), is in use, or has no
     folder; SourceError where it cannot be written. Neither leaves anything behind.
     """
-    _refuse(path, overwrite)
+    with _writing(path):
+        _refuse(path, overwrite)
     planned = plan(options)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -82,7 +84,11 @@ def _refuse(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder.", hint="Name a file in it.")
     if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent}.", hint=f"Make it: mkdir -p '{path.parent}'.")
+        raise UsageError(
+            f"There is no folder {path.parent}.", hint=f"Make it: mkdir -p {shlex.quote(str(path.parent))}"
+        )
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no ordinary file.", hint="Name another.")
     if path.exists() and not overwrite:
         raise UsageError(
             f"{path} is there already; nothing was written.", hint="Name another file, or add --force."
