@@ -114,9 +114,9 @@ def server(native: Native) -> Iterator[Target]:
         yield server_target(database)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data directory of the embedded engine, which runs for as long as the module."""
+    """A data directory of the embedded engine, which runs; each test leaves it without our tables."""
     _engine(request, "embedded")
     path = tmp_path_factory.mktemp("embedded") / "data"
     with running(path):

@@ -22,9 +22,11 @@ def command(source: Source, *, as_json: Json = False, quiet: Quiet = False) -> N
 
     Example: trdinger inspect trdinger.db
     """
+    file = files.Source(source)
+    file.check()
     with choose(quiet=quiet, json=as_json) as progress:
         progress.stage("Look")
-        held = survey(files.Source(source))
+        held = survey(file)
         progress.stage("Check", total=held.rows)
         found = check(held, tell=lambda table, rows: progress.advance(rows, detail=table))
         progress.stage("SQLite's own integrity check", total=None)

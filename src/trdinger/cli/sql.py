@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 from rich.console import Console
+from sqlalchemy.engine import URL
 
 from trdinger.engine.connect import Database
 from trdinger.report import figures, layout
@@ -54,9 +55,12 @@ def interactive(database: Database, console: Console) -> None:
     """Let a person ask until they have enough: in psql where it is installed, else at a small prompt."""
     program = shutil.which("psql")
     if program:
-        url = database.url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-        secret = {"PGPASSWORD": str(database.url.password)} if database.url.password else {}
-        subprocess.run([program, url], env=environment(**secret), check=False)
+        url = database.url
+        bare = URL.create(
+            "postgresql", url.username, None, url.host, url.port, url.database, url.query
+        )  # everybody on the machine can read a program's arguments
+        secret = {"PGPASSWORD": str(url.password)} if url.password else {}
+        subprocess.run([program, bare.render_as_string()], env=environment(**secret), check=False)
         return
     console.print("psql is not installed; this prompt runs SQL. End a statement with ; and leave with \\q")
     with database.connect(autocommit=True) as connection:

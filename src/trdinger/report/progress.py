@@ -92,7 +92,7 @@ class Terminal(_Telling):
         self._live: Live | None = None
 
     def say(self, sentence: str) -> None:
-        self.console.print(Text(figures.clean(sentence)), style="yellow")
+        self.console.print(Text(figures.clean(sentence), style="yellow"))  # a style of print() dyes the bar
 
     def end(self) -> None:
         super().end()
@@ -114,7 +114,7 @@ class Terminal(_Telling):
     def _ended(self, tally: Tally) -> None:
         line = finished(tally, utf8=self._utf8)
         if self._live is not None:
-            self._live.update(Text())
+            self._live.update(Text(), refresh=True)  # now: the next print would show the old frame again
         self.console.print(line)
 
     def _stopped(self, tally: Tally | None) -> None:

@@ -1,0 +1,159 @@
+"""Help that holds what it promises, and what is said of arguments that cannot be."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.command import Done, apart, here
+from cli.conftest import Target
+from trdinger import __version__
+from trdinger.cli.app import app
+from trdinger.errors import EXIT_CODES
+
+SERVER = "postgresql://trdinger@localhost/trdinger"  # as the help names one
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, groups included."""
+    yield path
+    for name, inner in getattr(group, "commands", {}).items():
+        yield from commands(inner, (*path, name))
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+LEAVES = [path for path in COMMANDS if path not in {(), ("db",)}]
+
+
+def examples(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The example commands in a command's help, as a shell reads them."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = here(*path, "--help").out
+    alone = re.findall(r"^  Example: (trdinger .*(?:\n  \S.*)?)$", text, re.M)
+    listed = re.findall(r"^  Examples?:\n((?:    .*\n)+)", text, re.M)
+    lines = [*alone, *(line for part in listed for line in part.splitlines())]
+    return [shlex.split(line) for line in lines]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_with_an_example(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, long = here(*path, "-h"), here(*path, "--help")
+    assert short == long
+    assert short.code == 0
+    assert short.err == ""
+    assert short.out.startswith(f"Usage: {' '.join(('trdinger', *path))}")
+    assert examples(path, monkeypatch)
+    assert max(map(len, here(*path, "-h").out.splitlines())) <= 110
+
+
+def test_every_example_works(
+    directory: Path, small_file: Path, tmp_path: Path, server: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRDINGER_EMBEDDED_DIRECTORY", str(directory))
+    shutil.copy(small_file, tmp_path / "trdinger.db")
+    assert here("db", "upgrade", "--to", "sqlite:///old.db").code == 0
+    ran = set()
+    for path in [path for path in COMMANDS if path != ("db", "stop")]:
+        for _, *arguments in examples(path, monkeypatch):
+            arguments = [server.address if each == SERVER else each for each in arguments]  # noqa: PLW2901
+            arguments = ["1000" if each == "100000" else each for each in arguments]  # noqa: PLW2901
+            if tuple(arguments) not in ran:
+                ran.add(tuple(arguments))
+                done = here(*arguments)
+                assert done.code == 0, (arguments, done)
+    assert len(ran) >= len(LEAVES)
+    assert here("db", "downgrade", "base", "--yes").code == 0
+    here("db", "psql", "-c", "DROP SCHEMA trdinger_ledger CASCADE")
+    assert examples(("db", "stop"), monkeypatch) == [["trdinger", "db", "stop"]]
+    assert here("db", "stop").out == "Stopped.\n"
+    assert here("db", "stop").out == "None was running.\n"
+
+
+MISUSES = [
+    ("migrate",),
+    ("migrate", "a.db", "b.db"),
+    ("migrate", "a.db", "--bogus"),
+    ("migrate", "a.db", "--existing", "maybe"),
+    ("migrate", "a.db", "--to"),
+    ("sample", "a.db", "--rows", "many"),
+    ("sample", "a.db", "--rows", "0"),
+    ("sample", "a.db", "--timeframe", "7m"),
+    ("db", "start", "--port", "70000"),
+    ("db", "psql", "--json"),
+    ("db", "downgrade", "base", "--to", "sqlite:///a.db"),
+    ("db", "upgrade", "0815", "--to", "sqlite:///a.db"),
+    ("db", "nothing"),
+    ("nothing",),
+    ("--bogus",),
+]
+
+
+@pytest.mark.parametrize("arguments", MISUSES, ids=" ".join)
+def test_a_misuse_ends_with_2_in_a_sentence_and_in_json(arguments: tuple[str, ...]) -> None:
+    done = here(*arguments)
+    assert done.code == 2, done
+    assert bool(done.out) is ("--json" in arguments)
+    assert re.match(r"trdinger: .+[.?]\n  → .+\n$", done.sentence)
+    told = here(*arguments, *([] if "--json" in arguments else ["--json"]))
+    error = told.json["error"]
+    assert told.code == error["exit_code"] == 2
+    assert error["kind"] == "UsageError"
+    assert error["message"]
+    assert error["hint"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("db",)], ids=["trdinger", "trdinger db"])
+def test_without_a_command_the_help_is_shown_and_the_end_is_2(arguments: tuple[str, ...]) -> None:
+    done = here(*arguments)
+    assert done == Done(2, here(*arguments, "-h").out, "")
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "inspect", "x.db"), ("inspect", "x.db", "--debug")])
+def test_debug_may_stand_anywhere(arguments: tuple[str, ...]) -> None:
+    done = here(*arguments)
+    assert done.code == 4
+    assert done.err.startswith("Traceback (most recent call last):")
+    assert "\ntrdinger: There is no file x.db." in done.err
+    plain = here(*(each for each in arguments if each != "--debug"))
+    assert plain.err == "trdinger: There is no file x.db.\n  → Check the path to trdinger.db.\n"
+
+
+def test_debug_after_two_dashes_is_a_file() -> None:
+    assert "There is no file --debug." in here("inspect", "--", "--debug").err
+
+
+def test_a_fault_of_ours_asks_for_its_traceback(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_file: object) -> None:
+        raise ZeroDivisionError("one")
+
+    monkeypatch.setattr("trdinger.cli.inspect.survey", fail)
+    done = here("inspect", source, "--json")
+    assert done.code == done.json["error"]["exit_code"] == 70
+    assert f"This is a fault of trdinger {__version__}: ZeroDivisionError: one." in done.err
+    assert "--debug" in done.json["error"]["hint"]
+    assert "Traceback" not in done.err
+
+
+def test_the_exit_codes_are_the_errors() -> None:
+    assert here("exit-codes", "--json").json == {str(code): who for code, who in EXIT_CODES.items()}
+    lines = here("exit-codes").out.splitlines()
+    assert [line.split(maxsplit=1) for line in lines] == [
+        [str(code), who] for code, who in sorted(EXIT_CODES.items())
+    ]
+
+
+def test_the_module_is_the_program(tmp_path: Path) -> None:
+    assert apart(["--version"]) == Done(0, f"{__version__}\n", "")
+    done = apart(["inspect", "trdinger.db", "--json"], cwd=tmp_path)
+    assert done.code == 4
+    assert json.loads(done.out)["error"]["kind"] == "SourceError"
