@@ -270,6 +270,15 @@ def test_the_driver_may_not_guess_a_type_by_its_first_rows(file: File, rows: int
     assert held.read == len(cells)
 
 
+def test_a_blob_after_the_first_batch_does_not_pass_for_a_text(file: File) -> None:
+    times = [f"2024-01-01 00:0{minute}:00" for minute in range(4)]
+    cells: list[Any] = [times[0], times[1], times[2], times[3].encode()]
+    file.candles(*({"timestamp": time, "created_at": cell} for time, cell in zip(times, cells, strict=True)))
+    held = read(file, rows=1)
+    assert [(bad.rowid, bad.column) for bad in held.bad] == [(4, "created_at")]
+    assert held.table.column("id").to_pylist() == [1, 2, 3]
+
+
 def test_integers_beside_floats_keep_every_digit(file: File) -> None:
     file.untyped()
     file.candles({"volume": 0.5}, {"timestamp": "2024-01-01 00:01:00.000000", "volume": 2**53 + 1})
