@@ -17,7 +17,7 @@ def command(source: Source, *, workdir: Workdir = None, as_json: Json = False, q
     file.check()
     folder = workdir or source.resolve().with_name(f"{source.stem}-move")
     with choose(quiet=quiet, json=as_json) as progress:
-        progress.stage("Back up", total=source.stat().st_size, measure="bytes")
+        progress.stage("Back up", total=file.bytes, measure="bytes")
         backup = back_up(file, folder, tell=progress.advance)
         progress.end()
     if as_json:
