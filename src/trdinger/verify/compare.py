@@ -94,5 +94,5 @@ def _show(cell: pa.Scalar) -> str:
     try:
         value = cell.as_py()
     except (ValueError, OverflowError):  # a time that Python has no word for
-        return str(cell)
+        return f"{cell.value} µs since 1970"
     return "null" if value is None else repr(value) if isinstance(value, float) else str(value)

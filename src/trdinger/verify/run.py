@@ -55,8 +55,9 @@ def structure(database: Database) -> list[str]:
     finally:
         engine.dispose()
     capabilities = database.capabilities  # before a connection is held: there may be only one
+    present = _tables(database)
     with database.connect() as connection:
-        return found + _ids(connection) + _time_zone(capabilities)
+        return found + _ids(connection, present) + _time_zone(capabilities)
 
 
 def _time_zone(capabilities: Capabilities) -> list[str]:
@@ -68,9 +69,11 @@ def _time_zone(capabilities: Capabilities) -> list[str]:
     ]
 
 
-def _ids(connection: psycopg.Connection[Any]) -> list[str]:
+def _ids(connection: psycopg.Connection[Any], present: set[str]) -> list[str]:
     wrong = []
     for shape in shapes():
+        if shape.name not in present:
+            continue
         name = sql.Identifier(shape.name)
         row = connection.execute(
             sql.SQL("SELECT (SELECT max(id) FROM {}), pg_get_serial_sequence(%s, 'id')").format(name),
