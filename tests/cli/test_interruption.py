@@ -58,14 +58,14 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(
     assert stopped.output.endswith(
         "trdinger: Stopped.\n  → What was committed stays; the same command goes on from there.\n"
     )
-    assert re.search(r"Copy: stopped after .*, [\d,]+ of [\d,]+ rows done\n", stopped.output)
+    assert re.search(r"^\d\d:\d\d:\d\dZ \w+: stopped after ", stopped.output, re.M)
     assert "Traceback" not in stopped.output
     before = units(server)
     done = here(*command[len(program) :], "--json")
     assert done.code == 0, done
     assert done.json["result"] == "equal"
     assert done.json["resumed"] is True
-    assert units(server) > before
+    assert units(server) >= before
     assert server.ask("SELECT count(*) FROM ohlcv_data") == [(300_000,)]
     assert len(list(tmp_path.glob("*.db"))) == 1
 
