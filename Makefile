@@ -31,7 +31,7 @@ help:  ## List these targets.
 install: $(INSTALLED)  ## Make .venv with the package and its tools, each pinned by its hash.
 
 demo: $(INSTALLED)  ## Make a sample file, move it into the embedded TimescaleDB, prove it, ask it.
-	@-[ ! -d $(DEMO)/timescaledb ] || $(BIN)/trdinger db stop $(DEMO)/timescaledb >/dev/null 2>&1
+	@-[ ! -d $(DEMO)/timescaledb ] || $(BIN)/trdinger db stop --directory $(DEMO)/timescaledb >/dev/null 2>&1
 	@rm -rf $(DEMO)
 	@mkdir -p $(DEMO)
 	$(BIN)/trdinger sample $(DEMO)/trdinger.db --rows $(DEMO_ROWS) --seed 7
@@ -64,7 +64,7 @@ lock: $(INSTALLED)  ## Choose the newest allowed versions and pin them by hash.
 	$(UV_COMPILE) --upgrade tools/requirements-node.in -o requirements-node.lock
 
 clean:  ## Remove all that these targets made here.
-	@-[ ! -d $(DEMO)/timescaledb ] || $(BIN)/trdinger db stop $(DEMO)/timescaledb >/dev/null 2>&1
+	@-[ ! -d $(DEMO)/timescaledb ] || $(BIN)/trdinger db stop --directory $(DEMO)/timescaledb >/dev/null 2>&1
 	rm -rf $(VENV) $(DEMO) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
