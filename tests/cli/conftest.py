@@ -20,7 +20,7 @@ from engines import EngineUnderTest, Native
 from engines.native import AWKWARD
 from trdinger.declaration import TABLES
 from trdinger.engine.connect import Database
-from trdinger.engine.embedded import running
+from trdinger.engine.embedded import running, stop
 from trdinger.sample import SampleOptions, write_sample
 
 ROWS = 500  # candles of the small file
@@ -121,6 +121,7 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     path = tmp_path_factory.mktemp("embedded") / "data"
     with running(path):
         yield path
+    stop(path)  # `db start` let it outlive whoever uses it
 
 
 def _engine(request: pytest.FixtureRequest, name: str) -> EngineUnderTest:
