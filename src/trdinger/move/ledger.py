@@ -30,7 +30,6 @@ SCHEMA = "trdinger_ledger"
 _LOCK = 0x7472_6469  # "trdi": the advisory lock that a move holds on its target
 
 _DDL = f"""
-CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.move (
     id          uuid PRIMARY KEY,
     started     timestamptz NOT NULL DEFAULT now(),
@@ -91,8 +90,16 @@ def exists(connection: psycopg.Connection[Any]) -> bool:
 
 
 def create(connection: psycopg.Connection[Any]) -> None:
-    """Make the ledger where it is not."""
+    """Make the ledger where it is not. Its schema may have been made for a user who may make none."""
+    if not has_schema(connection):
+        connection.execute(f"CREATE SCHEMA {SCHEMA}")
     connection.execute(_DDL)
+
+
+def has_schema(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the schema of the ledger is there, with or without a ledger in it."""
+    row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone()
+    return bool(row and row[0])
 
 
 def moves(connection: psycopg.Connection[Any]) -> list[Move]:

@@ -135,6 +135,12 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
         )
     capabilities.require("write")
     with database.connect(autocommit=True) as connection:
+        if not capabilities.may_create and not ledger.has_schema(connection):
+            user = connection.info.user
+            raise MissingCapability(
+                f"{user} may not create schemas in {capabilities.database}; a move keeps its ledger in one.",
+                hint=f"As the owner of the database: CREATE SCHEMA {ledger.SCHEMA} AUTHORIZATION {user}",
+            )
         target = look(connection)
     resumed = treat(survey, database, target, options)
     # A server that has TimescaleDB to install tells its edition only after that.
@@ -180,6 +186,8 @@ def treat(survey: Survey, database: Database, target: Target, options: Options) 
     """The move to go on with, None for a new one. Raises TargetRefused."""
     source = str(survey.source.path.resolve())
     latest = target.latest
+    if latest is not None and latest.finished is not None and not any(target.rows.values()):
+        latest = None  # its tables were taken back or emptied: nothing is left to go on with
     if options.existing is Existing.REPLACE:
         return latest if latest is not None and _replacing(latest, source) else None
     if latest is not None and latest.source == source:
