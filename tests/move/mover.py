@@ -23,7 +23,8 @@ from move.moving import SMALL, planned
 from trdinger.engine.connect import Database
 from trdinger.errors import TrdingerError
 from trdinger.move.plan import Existing
-from trdinger.move.run import migrate, peak_memory
+from trdinger.move.report import peak_memory
+from trdinger.move.run import migrate
 from trdinger.move.units import Sizes
 
 

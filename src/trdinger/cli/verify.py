@@ -9,8 +9,7 @@ from trdinger.engine.open import open_database
 from trdinger.errors import ValuesDiffer
 from trdinger.legacy import source as files
 from trdinger.legacy.survey import survey
-from trdinger.move.report import Report, Stage
-from trdinger.move.run import peak_memory
+from trdinger.move.report import Report, Stage, peak_memory
 from trdinger.report.progress import choose
 from trdinger.report.terminal import show_report
 from trdinger.verify.run import verify

@@ -7,9 +7,7 @@ in the work folder, and the same command goes on from there.
 from __future__ import annotations
 
 import json
-import resource
 import sqlite3
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +29,7 @@ from trdinger.move.copying import Copier
 from trdinger.move.finish import finish, steps
 from trdinger.move.ledger import Move
 from trdinger.move.plan import Existing, Plan, look, treat, without
-from trdinger.move.report import Report, Stage, summary
+from trdinger.move.report import Report, Stage, peak_memory, summary
 from trdinger.move.since import since
 from trdinger.move.units import Sizes, units
 from trdinger.progress import Progress
@@ -275,12 +273,6 @@ def _goes_on(move: Move) -> str:
     return (
         f"Going on with the {what} that began on {move.started:%Y-%m-%d %H:%M} UTC, from its backup {path}."
     )
-
-
-def peak_memory() -> int:
-    """The most memory that this process ever held, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _all_in(done: dict[tuple[str, int], int], held: Survey) -> None:
