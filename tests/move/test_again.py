@@ -69,23 +69,7 @@ def test_a_finished_move_is_verified_again_and_what_came_since_is_told(
     assert len(_ledger(database)) == 1
 
 
-def test_a_finished_move_that_is_found_changed_stays_finished_and_says_so(
-    database: Database, source: Path
-) -> None:
-    move(source, database)
-    with psycopg.connect(database.conninfo) as connection:
-        connection.execute("DELETE FROM strategy_templates")
-    report = move(source, database)
-    assert not report.equal
-    assert _ledger(database)[0][2] is not None
-    with psycopg.connect(database.conninfo) as connection:
-        (kept,) = connection.execute("SELECT report->>'result' FROM trdinger_ledger.move").fetchone() or ("",)
-    assert kept == "different"
-
-
 def test_a_killed_replacement_goes_on_with_the_same_command(database: Database, source: Path) -> None:
-    move(source, database)
-    _grow(source)
     killed = subprocess.run(
         command(source, database, existing="replace", at=["Copy", 1_500]),
         check=False,
@@ -105,15 +89,21 @@ def test_a_killed_replacement_goes_on_with_the_same_command(database: Database, 
     assert planned(source, database, existing=Existing.REPLACE).resumed is None
 
 
-def test_a_replacement_that_ended_with_differences_is_replaced_not_resumed(
+def test_a_finished_move_that_is_found_changed_stays_finished_and_can_be_replaced(
     database: Database, source: Path
 ) -> None:
     move(source, database, existing=Existing.REPLACE)
     with psycopg.connect(database.conninfo) as connection:
-        connection.execute("UPDATE trdinger_ledger.move SET finished = NULL")
         connection.execute("DELETE FROM strategy_templates")
-    assert planned(source, database, existing=Existing.REPLACE).resumed is None
+    assert not move(source, database).equal
+    assert _ledger(database)[0][2] is not None
+    with psycopg.connect(database.conninfo) as connection:
+        kept = connection.execute("SELECT report->>'result' FROM trdinger_ledger.move").fetchone()
+        # Had it never been proven: it came to its report, so it is not gone on with but replaced.
+        connection.execute("UPDATE trdinger_ledger.move SET finished = NULL")
+    assert kept == ("different",)
     assert planned(source, database).resumed is not None
+    assert planned(source, database, existing=Existing.REPLACE).resumed is None
     assert move(source, database, existing=Existing.REPLACE).equal
 
 

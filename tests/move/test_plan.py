@@ -127,7 +127,7 @@ def test_a_file_without_some_tables_and_columns_moves_with_what_it_has(
     }
     assert move(source, database).equal
     assert _value(database, "SELECT count(*) FROM funding_rate_data WHERE index_price IS NULL") == 360
-    assert _value(database, "SELECT count(*) FROM strategy_showcase WHERE win_rate IS NULL") == 24
+    assert _value(database, "SELECT bool_and(win_rate IS NULL) FROM strategy_showcase")
 
 
 def test_a_database_that_cannot_hold_every_character_is_refused(native: Native, source: Path) -> None:

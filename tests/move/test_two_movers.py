@@ -46,7 +46,7 @@ def test_the_second_is_told_who_is_at_work_before_it_backs_up(database: Database
     assert count_equal_cells(source, database)
 
 
-@pytest.mark.parametrize("existing", ["refuse", "replace"])
+@pytest.mark.parametrize("existing", ["refuse", pytest.param("replace", marks=pytest.mark.many)])
 def test_two_that_begin_together_move_everything_once(
     database: Database, source: Path, existing: str
 ) -> None:
