@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from trdinger.report.words import what_differs
+from trdinger.verify.differences import What
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "report.md"
 
@@ -30,5 +33,10 @@ def test_the_docs_name_every_field_and_no_other(different_report: dict[str, Any]
 
 def test_the_docs_name_every_result_and_every_kind_of_difference() -> None:
     text = DOCS.read_text(encoding="utf-8")
-    for word in ("equal", "different", "unproven", "missing", "extra", "repeated", "value"):
+    for word in ("equal", "different", "unproven", *get_args(What)):
         assert f'`"{word}"`' in text
+
+
+def test_every_kind_of_difference_has_words() -> None:
+    for kind in get_args(What):
+        assert what_differs({"what": kind}) != kind

@@ -13,6 +13,7 @@ _DIFFERENCES = {
     "extra": "in the target only",
     "repeated": "more than once in the target",
     "value": "differs",
+    "unread": "counted in the source, not read",
 }
 
 
