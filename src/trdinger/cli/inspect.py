@@ -52,15 +52,7 @@ def describe(held: Survey, found: Check, damage: list[str]) -> dict[str, Any]:
             {
                 "table": table.shape.name,
                 "rows": table.rows,
-                "series": [
-                    {
-                        "key": list(series.segment),
-                        "rows": series.rows,
-                        "first": series.first,
-                        "last": series.last,
-                    }
-                    for series in table.series
-                ],
+                "series": [series.as_json() for series in table.series],
                 "converted": [
                     {"column": column, "form": form, "values": count}
                     for (name, column, form), count in sorted(found.converted.items())

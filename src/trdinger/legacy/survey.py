@@ -10,6 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from trdinger.errors import SourceError
 from trdinger.legacy.reading import EXACTLY, BadValue, Bound, Span, convert_row
@@ -31,6 +32,10 @@ class SeriesSurvey:
     rows: int
     first: str
     last: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The series for programs."""
+        return {"key": list(self.segment), "rows": self.rows, "first": self.first, "last": self.last}
 
 
 @dataclass(frozen=True)

@@ -82,15 +82,7 @@ class Plan:
                     "table": table.shape.name,
                     "rows": table.rows,
                     "hypertable": table.shape.series is not None and self.capabilities.has("hypertables"),
-                    "series": [
-                        {
-                            "key": list(series.segment),
-                            "rows": series.rows,
-                            "first": series.first,
-                            "last": series.last,
-                        }
-                        for series in table.series
-                    ],
+                    "series": [series.as_json() for series in table.series],
                     "absent_columns": list(table.absent),
                 }
                 for table in self.survey.tables
