@@ -37,6 +37,13 @@ def test_the_report_and_the_ledger_name_the_target_as_it_can_be_named_again(move
         assert "127.0.0.1" not in everything
 
 
+def test_the_status_of_the_target_counts_its_rows(moved: Moved) -> None:
+    told = here("db", "status", "--to", moved.target.address, "--json").json["tables"]
+    for table in told:
+        ((rows,),) = moved.target.ask(f"SELECT count(*) FROM {table['table']}")
+        assert table["rows_estimate"] == rows, table
+
+
 def test_the_command_that_proves_it_again_does(moved: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = [line for line in moved.done.out.splitlines() if "Prove again" in line]
     program, *arguments = shlex.split(line.removeprefix("  Prove again"))
