@@ -24,6 +24,7 @@ from psycopg.types.json import Jsonb
 import trdinger
 from trdinger.errors import EngineBusy
 from trdinger.legacy.backup import Backup
+from trdinger.move import ledger_version
 from trdinger.move.units import Sizes, Unit
 
 SCHEMA = "trdinger_ledger"
@@ -90,10 +91,16 @@ def exists(connection: psycopg.Connection[Any]) -> bool:
 
 
 def create(connection: psycopg.Connection[Any]) -> None:
-    """Make the ledger where it is not. Its schema may have been made for a user who may make none."""
+    """Make the ledger where it is not, and bring one of an older version up to date.
+
+    Its schema may have been made for a user who may make none. Raises TargetRefused for a newer one.
+    """
     if not has_schema(connection):
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
+    ledger_version.require_known(connection, SCHEMA)
     connection.execute(_DDL)
+    connection.execute(ledger_version.DDL.format(schema=SCHEMA))
+    ledger_version.enter(connection, SCHEMA)
 
 
 def has_schema(connection: psycopg.Connection[Any]) -> bool:
@@ -103,9 +110,10 @@ def has_schema(connection: psycopg.Connection[Any]) -> bool:
 
 
 def moves(connection: psycopg.Connection[Any]) -> list[Move]:
-    """Every move that the ledger knows, newest first; none where there is no ledger."""
+    """Every move that the ledger knows, newest first; none where there is no ledger. Raises TargetRefused."""
     if not exists(connection):
         return []
+    ledger_version.require_known(connection, SCHEMA)
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(f"SELECT * FROM {SCHEMA}.move ORDER BY started DESC")
         return [
@@ -214,7 +222,10 @@ def forget(connection: psycopg.Connection[Any]) -> None:
 
 @contextmanager
 def hold(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Hold the target for this session inside the block. Raises EngineBusy, naming who is at work."""
+    """Hold the target for this session inside the block. Raises EngineBusy, naming who is at work.
+
+    A ledger of an older version is brought up to date: whoever holds it may.
+    """
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
     if not (row and row[0]):
         at_work = next((move.worker for move in moves(connection) if not move.ended), "another process")
@@ -223,6 +234,8 @@ def hold(connection: psycopg.Connection[Any]) -> Iterator[None]:
             hint="Wait for its end, or end it; then run the same command again.",
         )
     try:
+        if exists(connection) and ledger_version.of(connection, SCHEMA) < ledger_version.VERSION:
+            create(connection)
         yield
     finally:
         # A lost session has let go of it.
