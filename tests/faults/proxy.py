@@ -25,6 +25,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.database = replace(database, url=database.url.set(host="127.0.0.1", port=self.port))
         self.sent = 0  # bytes from clients so far
+        self.pieces: list[int] = []  # what `sent` was after each piece: a statement, or a part of a COPY
         self._flowing = threading.Event()
         self._flowing.set()
         self._refusing = False
@@ -95,6 +96,7 @@ class Proxy:
                 self._flowing.wait()
                 if counted:
                     self.sent += len(data)
+                    self.pieces.append(self.sent)
                     if self._cut_after is not None and self.sent >= self._cut_after:
                         self._cut_after = None
                         self.cut()
