@@ -85,6 +85,8 @@ MISUSES = [
     ("migrate", "a.db", "--bogus"),
     ("migrate", "a.db", "--existing", "maybe"),
     ("migrate", "a.db", "--to"),
+    ("export",),
+    ("export", "a.db", "--from", "sqlite:///b.db"),
     ("sample", "a.db", "--rows", "many"),
     ("sample", "a.db", "--rows", "0"),
     ("sample", "a.db", "--timeframe", "7m"),

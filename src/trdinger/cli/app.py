@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 import trdinger
-from trdinger.cli import backup, db, inspect, migrate, sample, verify
+from trdinger.cli import backup, db, export, inspect, migrate, sample, verify
 from trdinger.cli.options import Json, print_json
 from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError, UsageError, ValuesDiffer
 
@@ -34,6 +34,9 @@ app.command("inspect", short_help="Look at every value of a SQLite file; write n
 app.command("backup", short_help="Copy a SQLite file safely while a program writes to it.")(backup.command)
 app.command("migrate", short_help="Move a SQLite file into TimescaleDB and prove it.")(migrate.command)
 app.command("verify", short_help="Compare every cell of a SQLite file with a database.")(verify.command)
+app.command("export", short_help="Write the database into a new SQLite file of the application.")(
+    export.command
+)
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")
 

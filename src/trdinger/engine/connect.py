@@ -20,6 +20,7 @@ from typing import Any
 import adbc_driver_postgresql.dbapi
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import event
 from sqlalchemy.engine import URL
@@ -51,12 +52,15 @@ class Database:
     sessions: how many connections it serves at once; None when that is the server's affair.
     name: what people call it where `url` holds only for now, as the embedded engine's does; with
     it (`embedded:DIRECTORY`) it can be named again tomorrow.
+    snapshot: an exported snapshot (pg_export_snapshot) that `arrow` and transactions of `connect` read,
+    and write nothing; it holds while the transaction that exported it does.
     """
 
     url: URL
     options: ConnectionOptions = field(default_factory=ConnectionOptions)
     sessions: int | None = None
     name: str | None = None
+    snapshot: str | None = None
 
     def __str__(self) -> str:
         if self.name is not None:
@@ -81,6 +85,10 @@ class Database:
         with speaking(self), psycopg.connect(self.conninfo, autocommit=True) as connection:
             self._prepare(connection)
             connection.autocommit = autocommit
+            if self.snapshot is not None and not autocommit:
+                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                connection.read_only = True
+                connection.execute(self._seeing)
             yield connection
 
     @contextmanager
@@ -93,6 +101,9 @@ class Database:
             with connection.cursor() as cursor:
                 for statement in self._first_statements:
                     cursor.execute(statement)
+                if self.snapshot is not None:
+                    cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    cursor.execute(self._seeing)
             yield connection
 
     def engine(self) -> sa.Engine:
@@ -135,6 +146,14 @@ class Database:
     def fresh(self) -> Database:
         """The same database with its capabilities unread: after an extension was created."""
         return replace(self)
+
+    def at(self, snapshot: str) -> Database:
+        """The same database as it was when this snapshot was taken."""
+        return replace(self, snapshot=snapshot)
+
+    @property
+    def _seeing(self) -> str:
+        return f"SET TRANSACTION SNAPSHOT {sql.Literal(self.snapshot).as_string()}"
 
     @property
     def _defaults(self) -> dict[str, Any]:

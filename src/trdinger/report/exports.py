@@ -1,0 +1,82 @@
+"""Answers for people about exports, imports and the way back, from what the program's JSON holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from trdinger.report import figures, layout, words
+
+_DIFFERENCES = 20
+_LISTED = 20  # values that a file does not hold; --json has all
+
+
+def show_export_plan(plan: dict[str, Any], console: Console) -> None:
+    """What an export into a file of the existing application would do."""
+    rows = sum(table["rows"] for table in plan["tables"])
+    layout.title(console, f"{figures.counted(rows, 'row')} would be written; nothing was.", good=True)
+    layout.facts(
+        console,
+        [
+            ("From", plan["source"]),
+            ("Server", plan["server"]),
+            ("To", plan["path"]),
+            ("Size", f"about {figures.size(plan['bytes'])}; {figures.size(plan['free_bytes'])} are free"),
+        ],
+    )
+    table = layout.table("Table", ">Rows", ">Series")
+    for each in plan["tables"]:
+        layout.row(
+            table,
+            each["table"],
+            figures.count(each["rows"]),
+            figures.count(each["series"]) if each["series"] else "",
+        )
+    layout.show(console, table)
+
+
+def show_export(done: dict[str, Any], console: Console) -> None:
+    """What was written into a file of the existing application, and what its proof found."""
+    layout.title(console, _verdict(done), good=done["result"] == "equal" and not done["not_held"])
+    layout.facts(
+        console,
+        [
+            ("From", done["source"]),
+            ("Server", done["server"]),
+            ("To", done["path"]),
+            ("Size", figures.size(done["bytes"])),
+            ("Time", figures.duration(done["seconds"])),
+        ],
+    )
+    table = layout.table("Table", ">Rows", ">Left out", ">Cells compared", ">Differences")
+    for each in done["tables"]:
+        layout.row(
+            table,
+            each["table"],
+            figures.count(each["rows"]),
+            figures.count(each["rows_left_out"]) if each["rows_left_out"] else "",
+            figures.count(each["cells_compared"]),
+            figures.count(each["differences"]) if each["differences"] else "none",
+        )
+    layout.show(console, table)
+    listed = [one["sentence"] for one in done["not_held"]]
+    layout.listing(console, "What SQLite cannot hold as it is", listed[:_LISTED])
+    layout.more(console, len(listed) - _LISTED, "; --json lists all")
+    if done["result"] != "equal":
+        shown = [one["sentence"] for each in done["tables"] for one in each["shown"]]
+        layout.listing(console, "Differences, the file as the source", shown[:_DIFFERENCES])
+        layout.more(console, len(shown) - _DIFFERENCES, "; --json lists more")
+    layout.listing(console, "The database's structure", done["structure"])
+
+
+def _verdict(done: dict[str, Any]) -> str:
+    rows = sum(table["rows_compared"] for table in done["tables"])
+    cells = sum(table["cells_compared"] for table in done["tables"])
+    looked = f"{figures.counted(rows, 'row')}, {figures.counted(cells, 'cell')} compared"
+    if done["result"] != "equal":
+        return f"Not equal: {figures.counted(words.differing(done), 'difference')}; {looked}."
+    if done["not_held"]:
+        lost = figures.counted(len(done["not_held"]), "value")
+        return f"All is equal but {lost} that SQLite cannot hold: {looked}."
+    return f"Every cell is equal: {looked}."

@@ -1,0 +1,1 @@
+"""What leaves a database and comes back: files of the application, files for others, and the way back."""
