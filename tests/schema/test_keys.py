@@ -17,6 +17,7 @@ ROW = (
     "INSERT INTO ohlcv_data (id, symbol, timeframe, timestamp, open, high, low, close, volume)"
     " VALUES ({id}, 'BTC/USDT', '1h', '2025-01-01 {hour:02}:00+00', 1, 2, 1, 1.5, 3)"
 )
+NEXT = "SELECT nextval(pg_get_serial_sequence('ohlcv_data', 'id'))"
 ROW_WITHOUT_ID = ROW.replace("(id, ", "(").replace("({id}, ", "(")
 
 
@@ -94,6 +95,22 @@ def test_ids_of_any_empty_table_begin_at_one(migrated: Database, table: str) -> 
         sequence = connection.execute("SELECT pg_get_serial_sequence(%s, 'id')", (table,)).fetchone()
         assert sequence is not None
         assert connection.execute("SELECT nextval(%s)", sequence).fetchone() == (1,)
+
+
+@pytest.mark.parametrize(("highest", "following"), [(-5, 1), (0, 1), (1, 2), (2**63 - 2, 2**63 - 1)])
+def test_ids_go_on_after_any_highest(migrated: Database, highest: int, following: int) -> None:
+    with migrated.connect() as connection:
+        connection.execute(ROW.format(id=highest, hour=0))
+        keys.restart_identity(connection, "ohlcv_data")
+        assert connection.execute(NEXT).fetchone() == (following,)
+
+
+def test_after_the_last_bigint_there_is_no_id_and_no_error_before_one_is_wanted(migrated: Database) -> None:
+    with migrated.connect() as connection:
+        connection.execute(ROW.format(id=2**63 - 1, hour=0))
+        keys.restart_identity(connection, "ohlcv_data")
+        with pytest.raises(psycopg.errors.SequenceGeneratorLimitExceeded):
+            connection.execute(NEXT)
 
 
 def test_the_small_tables_have_no_key_to_drop(migrated: Database) -> None:

@@ -236,11 +236,11 @@ def set_database_time_zone(connection: psycopg.Connection[Any], zone: str | None
 
 
 def restart_identity(connection: psycopg.Connection[Any], table: str) -> None:
-    """Hand out ids after the highest present; after 0 in an empty table."""
+    """Hand out ids after the highest present, from 1 at least; after the last bigint there is none."""
     connection.execute(
         sql.SQL(
-            "SELECT setval(pg_get_serial_sequence({name}, 'id'), coalesce(max(id), 0) + 1, false)"
-            " FROM {table}"
+            "SELECT setval(pg_get_serial_sequence({name}, 'id'), greatest(max(id), 1),"
+            " coalesce(max(id) > 0, false)) FROM {table}"
         ).format(name=sql.Literal(quoted(table)), table=sql.Identifier(table))
     )
 
