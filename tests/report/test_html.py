@@ -139,8 +139,7 @@ def test_the_commands_can_be_pasted(equal_report: Json) -> None:
     again, back = (Page(f"<p>{command}</p>").text for command in commands)
     backup, source = equal_report["backup"]["path"], equal_report["source"]
     assert shlex.split(again) == ["trdinger", "verify", backup, "--to", equal_report["target"]]
-    beside = [source + ending for ending in ("-wal", "-shm", "-journal")]
-    assert shlex.split(back) == ["rm", "-f", *beside, "&&", "cp", backup, source]
+    assert shlex.split(back) == ["trdinger", "rollback", source]
 
 
 def test_a_verification_alone_tells_of_no_backup_and_no_password(verify_report: Json) -> None:

@@ -131,7 +131,7 @@ def test_a_report_says_that_every_cell_is_equal(equal_report: Json, console: Con
     assert "1 min 40 s, 90,000 rows/s" in found
     assert "1,204 × ohlcv_data.timestamp: with an offset" in found
     assert equal_report["backup"]["sha256"] in found
-    assert "stop the application, then: rm -f" in found
+    assert "stop the application, then: trdinger rollback" in found
 
 
 def test_differences_come_first_with_key_column_and_both_values(

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 import trdinger
-from trdinger.cli import backup, db, export, inspect, migrate, sample, verify
+from trdinger.cli import backup, db, export, inspect, migrate, rollback, sample, verify
 from trdinger.cli.options import Json, print_json
 from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError, UsageError, ValuesDiffer
 
@@ -37,6 +37,7 @@ app.command("verify", short_help="Compare every cell of a SQLite file with a dat
 app.command("export", short_help="Write the database into a new SQLite file of the application.")(
     export.command
 )
+app.command("rollback", short_help="Put the backup of a move back in its place.")(rollback.command)
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")
 

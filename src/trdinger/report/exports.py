@@ -80,3 +80,25 @@ def _verdict(done: dict[str, Any]) -> str:
         lost = figures.counted(len(done["not_held"]), "value")
         return f"All is equal but {lost} that SQLite cannot hold: {looked}."
     return f"Every cell is equal: {looked}."
+
+
+def show_rollback(done: dict[str, Any], console: Console, *, plan_only: bool) -> None:
+    """What was put in its place again and what is kept, or what would be."""
+    if done["already_done"]:
+        sentence = f"{done['path']} is the backup already; nothing was done."
+    elif plan_only:
+        sentence = f"{done['path']} would be replaced by its backup; nothing was changed."
+    else:
+        sentence = f"{done['path']} is as it was backed up."
+    layout.title(console, sentence, good=True)
+    beside = f", with its {', '.join(done['kept_beside'])}" if done["kept_beside"] else ""
+    layout.facts(
+        console,
+        [
+            ("Backup", f"{done['backup']['path']} ({figures.size(done['backup']['bytes'])})"),
+            ("SHA-256", done["backup"]["sha256"]),
+            ("Kept", f"what was there before: {done['kept']}{beside}" if done["kept"] else ""),
+            ("Next", "" if plan_only else "take DATABASE_URL away and start the application"),
+        ],
+    )
+    layout.listing(console, "Older backups, which --backup restores", done["older_backups"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
 from typing import Any
 
 from trdinger.report import figures
@@ -90,15 +91,12 @@ def hides_password(report: dict[str, Any]) -> bool:
 
 
 def back(report: dict[str, Any]) -> str:
-    """The command that puts the file back as it was; empty where there is no backup.
-
-    SQLite would apply a journal or WAL of the newer file to the older one, so these go first.
-    """
-    path, source = report["backup"]["path"], report["source"]
-    if not path:
+    """The command that puts the file back as it was; empty where there is no backup."""
+    if not report["backup"]["path"]:
         return ""
-    beside = " ".join(_quoted(source + ending) for ending in ("-wal", "-shm", "-journal"))
-    return f"rm -f {beside} && cp {_quoted(path)} {_quoted(source)}"
+    source, workdir = PurePath(report["source"]), report["workdir"]
+    beside = not workdir or PurePath(workdir) == source.with_name(f"{source.stem}-move")
+    return f"trdinger rollback {_quoted(str(source))}" + ("" if beside else f" --workdir {_quoted(workdir)}")
 
 
 def _quoted(text: str) -> str:
