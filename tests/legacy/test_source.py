@@ -138,6 +138,14 @@ def test_a_file_in_the_middle_of_a_change_is_not_called_cut_short(sample: File) 
     sample.source.check()
 
 
+def test_a_declaration_that_is_no_utf8_is_said_in_sqlites_words(file: File) -> None:
+    data = file.path.read_bytes()
+    assert b"ON ohlcv_data (symbol)" in data
+    file.path.write_bytes(data.replace(b"ON ohlcv_data (symbol)", b"ON ohlcv_dat\xe4 (symbol)"))
+    with says("is damaged: malformed database schema", "ohlcv_dat\ufffd", ".recover"):
+        survey(file.source)
+
+
 def test_a_damaged_page_is_said_by_every_reader(sample: File, tmp_path: Path) -> None:
     (root,) = sample.run("SELECT rootpage FROM sqlite_master WHERE name = 'ohlcv_data'")[0]
     with sample.path.open("rb+") as pages:

@@ -142,6 +142,8 @@ def reading(path: Path) -> Iterator[None]:
     """Turn SQLite's errors inside the block into SourceErrors that name the file."""
     try:
         yield
+    except UnicodeDecodeError as error:  # of SQLite's words, where they name what is no UTF-8 in the file
+        raise damaged(path, error.object.decode("utf-8", "replace")) from None
     except sqlite3.DatabaseError as error:
         said = str(error).rstrip(".")
         code = getattr(error, "sqlite_errorcode", None) or 0
@@ -149,10 +151,7 @@ def reading(path: Path) -> Iterator[None]:
         if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             raise locked(path) from None
         if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            raise SourceError(
-                f"{path} is damaged: {said}.",
-                hint="Restore it from a copy, or save what can be read with sqlite3's .recover.",
-            ) from None
+            raise damaged(path, said) from None
         if code == sqlite3.SQLITE_READONLY_ROLLBACK:
             raise SourceError(
                 f"{path} was cut off in the middle of a change, which lies in the -journal beside it.",
@@ -164,6 +163,14 @@ def reading(path: Path) -> Iterator[None]:
                 hint="A WAL file beside it needs a folder that this user may write to: copy both there.",
             ) from None
         raise SourceError(f"{path} cannot be read: {said}.") from None
+
+
+def damaged(path: Path, said: str) -> SourceError:
+    """What there is to say of a file that SQLite cannot make sense of; `said` are its words."""
+    return SourceError(
+        f"{path} is damaged: {said}.",
+        hint="Restore it from a copy, or save what can be read with sqlite3's .recover.",
+    )
 
 
 def locked(path: Path) -> SourceError:
