@@ -131,8 +131,8 @@ class _Judge:
             values = (
                 cells[field.name].value if field.name in cells else None for field in TABLES[self.table]
             )
-            expected[_shown(tuple(values))] += 1
-        actual = Counter(map(_shown, self.there))
+            expected[shown(tuple(values))] += 1
+        actual = Counter(map(shown, self.there))
         for one in list((expected - actual).elements())[:_TOLD]:
             self._wrong(f"is not in the target: {one}")
         for one in list((actual - expected).elements())[:_TOLD]:
@@ -173,7 +173,7 @@ class _Judge:
         self.problems.append(sentence)
 
 
-def _shown(values: Values) -> str:
+def shown(values: Values) -> str:
     """Values for comparing and for people: equal texts are equal values, and True is not 1."""
     return repr(tuple(map(_ordered, values)))
 
