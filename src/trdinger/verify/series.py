@@ -108,7 +108,7 @@ class _Target:
         time = quoted(self.series.time)
         where, values = self._where()
         table = self._select(f"WHERE {' AND '.join(where)} ORDER BY {time} DESC LIMIT {limit}", values)
-        return table.take(list(range(table.num_rows - 1, -1, -1)))
+        return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
 
     def key(self, moment: int) -> str:
         """A row's name, from its time."""
