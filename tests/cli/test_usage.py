@@ -30,7 +30,7 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 
 
 COMMANDS = list(commands(typer.main.get_command(app)))
-LEAVES = [path for path in COMMANDS if path not in {(), ("db",)}]
+LEAVES = [path for path in COMMANDS if path not in {(), ("db",), ("migrations",)}]
 
 
 def examples(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
@@ -90,6 +90,8 @@ MISUSES = [
     ("sample", "a.db", "--rows", "many"),
     ("sample", "a.db", "--rows", "0"),
     ("sample", "a.db", "--timeframe", "7m"),
+    ("migrations", "show", "0815", "--to", "embedded:nowhere"),
+    ("migrations", "clean", "0815", "--to", "embedded:nowhere"),
     ("db", "start", "--port", "70000"),
     ("db", "psql", "--json"),
     ("db", "downgrade", "base", "--to", "sqlite:///a.db"),
@@ -114,7 +116,9 @@ def test_a_misuse_ends_with_2_in_a_sentence_and_in_json(arguments: tuple[str, ..
     assert error["hint"]
 
 
-@pytest.mark.parametrize("arguments", [(), ("db",)], ids=["trdinger", "trdinger db"])
+@pytest.mark.parametrize(
+    "arguments", [(), ("db",), ("migrations",)], ids=lambda each: " ".join(each) or "none"
+)
 def test_without_a_command_the_help_is_shown_and_the_end_is_2(arguments: tuple[str, ...]) -> None:
     done = here(*arguments)
     assert done == Done(2, here(*arguments, "-h").out, "")

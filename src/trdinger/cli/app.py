@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 import trdinger
-from trdinger.cli import backup, db, export, inspect, migrate, rollback, sample, verify
+from trdinger.cli import backup, db, export, inspect, migrate, migrations, rollback, sample, verify
 from trdinger.cli.options import Json, print_json
 from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError, UsageError, ValuesDiffer
 
@@ -39,6 +39,7 @@ app.command("export", short_help="Write the database into a new SQLite file of t
 )
 app.command("rollback", short_help="Put the backup of a move back in its place.")(rollback.command)
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
+app.add_typer(migrations.app, name="migrations", short_help="Look into a target's ledger of moves.")
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")
 
 

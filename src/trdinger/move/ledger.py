@@ -243,6 +243,16 @@ def hold(connection: psycopg.Connection[Any]) -> Iterator[None]:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
+def held(connection: psycopg.Connection[Any]) -> bool:
+    """Whether some session holds the target now. Takes nothing itself."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0"
+        " AND objid = %s AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        (_LOCK,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def worker() -> str:
     """This process, for people."""
     return f"process {os.getpid()} on {socket.gethostname()}"
