@@ -10,7 +10,8 @@
         MissingCapability          5  it cannot do what was asked
         Transient                  5  worth a retry as it is
       ValuesDiffer                 6  a verification found differences
-      ValuesDoNotFit               7  values that the target's schema cannot hold
+      ValuesDoNotFit               7  values that the target's schema cannot hold; nothing was written
+        RowsSetAside               7  all others were, and are proven
       Interrupted                130  Ctrl-C
 
 A message says what happened and where; `hint` says what to do next. Neither
@@ -25,6 +26,8 @@ class TrdingerError(Exception):
 
     exit_code = 70
     audience = "a fault of this program"
+    told = False
+    """Whether the answer on stdout, for people or as JSON, says it already."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -99,13 +102,20 @@ class ValuesDiffer(TrdingerError):
 
     exit_code = 6
     audience = "values that differ"
+    told = True
 
 
 class ValuesDoNotFit(TrdingerError):
-    """The source holds values that the target's schema cannot hold."""
+    """The source holds values that the target's schema cannot hold; nothing was written."""
 
     exit_code = 7
     audience = "values that do not fit"
+
+
+class RowsSetAside(ValuesDoNotFit):
+    """All was done and proven but for rows that do not fit, which are kept in a rejects file."""
+
+    told = True
 
 
 class Interrupted(TrdingerError):

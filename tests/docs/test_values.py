@@ -7,8 +7,9 @@ import re
 import pytest
 from documents import REPOSITORY
 
+from trdinger.legacy.misfit import Misfit
 from trdinger.legacy.source import Text
-from trdinger.legacy.values import Misfit, Stored, convert
+from trdinger.legacy.values import Stored, convert
 from trdinger.schema.shape import Column, Kind
 
 DOCUMENT = (REPOSITORY / "docs" / "migration.md").read_text("utf-8")

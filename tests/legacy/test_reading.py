@@ -19,7 +19,8 @@ import pytest
 
 from legacy.conftest import CANDLE, File
 from trdinger.errors import SourceError
-from trdinger.legacy.reading import BadValue, Bound, Rows, Span, series_reader
+from trdinger.legacy.judging import BadValue
+from trdinger.legacy.reading import Bound, Rows, Span, series_reader
 from trdinger.legacy.source import Source
 from trdinger.schema.shape import shape
 
@@ -294,7 +295,9 @@ def test_invalid_text_in_a_time_is_told_by_its_row(file: File) -> None:
     file.run("UPDATE ohlcv_data SET created_at = CAST(x'323032342dff' AS TEXT) WHERE id = 2")
     held = read(file)
     assert held.bad == [
-        BadValue("ohlcv_data", 2, "created_at", "'2024-\\\\xff'", "invalid UTF-8 at byte 5: '2024-\\\\xff'")
+        BadValue(
+            "ohlcv_data", 2, "created_at", "'2024-\\\\xff'", "invalid UTF-8: at byte 5 of '2024-\\\\xff'"
+        )
     ]
     assert str(held.bad[0]).startswith("ohlcv_data row 2, created_at: invalid UTF-8")
     assert held.table.column("id").to_pylist() == [1]

@@ -13,6 +13,7 @@ import pytest
 from legacy.conftest import CANDLE, File
 from trdinger.declaration import SERIES, TABLES
 from trdinger.errors import SourceError
+from trdinger.legacy.check import unnamed
 from trdinger.legacy.reading import series_reader
 from trdinger.legacy.source import Source
 from trdinger.legacy.survey import Survey, TableSurvey, spans, survey
@@ -166,12 +167,14 @@ def test_a_series_whose_name_does_not_fit_is_told_with_all_its_rows(file: File) 
     file.run("UPDATE ohlcv_data SET volume = 'n/a', timestamp = 'never' WHERE id = 7")
     table = candles(survey(file.source))
     assert [series.segment for series in table.series] == [("fits", "1m")]
-    assert [(bad.rowid, bad.column, bad.reason.partition(":")[0]) for bad in table.bad] == [
+    told = [bad for reject in unnamed(file.source, table) for bad in reject.reasons]
+    assert table.unnamed == 8
+    assert [(bad.rowid, bad.column, bad.reason.partition(":")[0]) for bad in told] == [
         (1, "symbol", "a blob in a text"),
         (2, "symbol", "a NUL character"),
-        (3, "symbol", "51 characters, 50 may be"),
+        (3, "symbol", "longer than 50 characters"),
         (4, "symbol", "a number in a text"),
-        (5, "symbol", "invalid UTF-8 at byte 1"),
+        (5, "symbol", "invalid UTF-8"),
         (6, "symbol", "null where none may be"),
         (7, "symbol", "a blob in a text"),
         (7, "timestamp", "not a time"),

@@ -11,8 +11,10 @@ import psycopg
 import pytest
 
 from trdinger.engine.connect import Database
+from trdinger.legacy.documents import constants, parse_json
+from trdinger.legacy.misfit import Misfit
 from trdinger.legacy.source import Text
-from trdinger.legacy.values import Misfit, Stored, convert, parse_json, show
+from trdinger.legacy.values import CONSTANTS, Rules, Stored, convert, show
 from trdinger.schema.shape import Column, Kind
 
 SEED = 20_240_101
@@ -285,9 +287,9 @@ def test_a_boolean_is_nothing_but_0_or_1() -> None:
 def test_a_text_is_what_it_is_up_to_its_length_in_characters() -> None:
     for value in ("", "BTC/USDT:USDT", "短期線", "a\nb\t", "é" * 50, "😀" * 50):
         assert convert(column("text", length=50), text(value)) == (value, None)
-    assert "51 characters, 50 may be" in reason(column("text", length=50), text("é" * 51))
+    assert "longer than 50 characters: 51" in reason(column("text", length=50), text("é" * 51))
     assert "a NUL character" in reason(column("text"), text("a\x00b"))
-    assert "invalid UTF-8 at byte 1" in reason(column("text"), Text(b"a\xffb"))
+    assert "invalid UTF-8: at byte 1" in reason(column("text"), Text(b"a\xffb"))
     # A surrogate written as if it were a character.
     assert "invalid UTF-8" in reason(column("text"), Text(b"\xed\xa0\xbd"))
     assert "a number in a text" in reason(column("text"), 7)
@@ -309,8 +311,8 @@ JSON = [
 ]
 # What a server refuses, and why we do.
 REFUSED = [
-    ("", "broken JSON at character 0"),
-    ("{'a': 1}", "broken JSON at character 1"),
+    ("", "broken JSON: Expecting value at character 0"),
+    ("{'a': 1}", "at character 1"),
     ('{"a": 1,}', "broken JSON"),
     ("[1, 2", "broken JSON"),
     ("01", "broken JSON"),
@@ -318,9 +320,6 @@ REFUSED = [
     (".5", "broken JSON"),
     ("\ufeff{}", "broken JSON"),
     ('"a\tb"', "broken JSON"),
-    ("NaN", "NaN in JSON"),
-    ('{"a": [Infinity]}', "Infinity in JSON"),
-    ("-Infinity", "-Infinity in JSON"),
     ('{"a": "b\\u0000"}', "\\u0000 in JSON"),
     ('{"a\\u0000": 1}', "\\u0000 in JSON"),
     ('["\\ud83d"]', "a lone surrogate"),
@@ -333,8 +332,11 @@ REFUSED = [
 ]
 # What a server takes, and changes or dies of.
 CHANGED = [
-    ('{"a": 1, "b": 2, "a": 1}', "the key 'a' more than once"),
-    ('[{"x": {"a": 1, "\\u0061": 2}}]', "the key 'a' more than once"),
+    ('{"a": 1, "b": 2, "a": 1}', "a key more than once in a JSON object, of which jsonb keeps one: 'a'"),
+    (
+        '[{"x": {"a": 1, "\\u0061": 2}}]',
+        "a key more than once in a JSON object, of which jsonb keeps one: 'a'",
+    ),
     ("[" * 201 + "1" + "]" * 201, "nested more than 200 deep"),
     ('{"a":' * 201 + "1" + "}" * 201, "nested more than 200 deep"),
     ("[" * 100_000 + "]" * 100_000, "nested more than 200 deep"),
@@ -351,6 +353,53 @@ def test_json_that_jsonb_refuses_or_would_change_is_a_misfit(stored: str, why: s
     assert why in reason(column("json"), text(stored))
 
 
+NO_JSON = [
+    ("NaN", "null", [("$", "NaN")]),
+    ('{"a": [Infinity, 1]}', '{"a": [null, 1]}', [("$.a[0]", "Infinity")]),
+    ("-Infinity", "null", [("$", "-Infinity")]),
+    (
+        '{"NaN": "NaN", "x y": [{"q": NaN}]}',
+        '{"NaN": "NaN", "x y": [{"q": null}]}',
+        [('$["x y"][0].q', "NaN")],
+    ),
+    (
+        '["\\"NaN", NaN, "\\\\", -Infinity]',
+        '["\\"NaN", null, "\\\\", null]',
+        [("$[1]", "NaN"), ("$[3]", "-Infinity")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("stored", "becomes", "places"), NO_JSON)
+def test_what_is_no_number_in_json_becomes_null_and_its_places_are_told(
+    stored: str, becomes: str, places: list[tuple[str, str]]
+) -> None:
+    assert convert(column("json"), text(stored)) == (becomes, CONSTANTS)
+    assert list(constants(stored)) == places
+
+
+def test_a_number_as_text_counts_only_where_that_is_allowed() -> None:
+    allowed = Rules(text_numbers=True)
+    for stored, number in (("1.5", 1.5), (" -7 ", -7.0), ("1e3", 1000.0), (".5", 0.5), ("+2.", 2.0)):
+        assert "text in a number" in reason(column("float"), text(stored))
+        assert convert(column("float"), text(stored), allowed) == (number, "text in a number column")
+    assert convert(column("integer"), text("12"), allowed) == (12, "text in a number column")
+    for stored in ("", "x", "1,5", "1_000", "0x10", "NaN", "inf", "1e999", "1 2", "\u0661"):
+        with pytest.raises(Misfit, match="no number"):
+            convert(column("float"), text(stored), allowed)
+    with pytest.raises(Misfit, match="outside a 64-bit integer"):
+        convert(column("integer"), text("9" * 20), allowed)
+    with pytest.raises(Misfit, match="not a whole number"):
+        convert(column("integer"), text("1.5"), allowed)
+
+
+def test_an_epoch_number_is_a_time_only_where_it_names_a_microsecond() -> None:
+    assert convert(column("time"), 1_704_067_200.123456) == (1_704_067_200_123_456, "epoch seconds")
+    assert convert(column("time"), 1_704_067_200_123.5) == (1_704_067_200_123_500, "epoch milliseconds")
+    between = math.nextafter(1_704_067_200.123456, math.inf)
+    assert "finer than a microsecond" in reason(column("time"), between)
+
+
 def test_a_server_refuses_the_json_that_we_refuse_and_no_other(database: Database) -> None:
     with database.connect(autocommit=True) as connection:
         for stored in JSON:
@@ -365,7 +414,7 @@ def test_json_that_sqlite_took_for_a_number_is_that_number() -> None:
     assert convert(column("json"), 0.1) == ("0.1", "number in a JSON column")
     assert convert(column("json"), 1e300) == ("1e+300", "number in a JSON column")
     assert "no such number" in reason(column("json"), math.inf)
-    assert "invalid UTF-8 at byte 2" in reason(column("json"), Text(b'["\xff"]'))
+    assert "invalid UTF-8: at byte 2" in reason(column("json"), Text(b'["\xff"]'))
 
 
 def test_numbers_in_json_are_exact() -> None:

@@ -45,11 +45,11 @@ def planned(
     database: Database,
     *,
     existing: Existing = Existing.REFUSE,
-    left_out: tuple[str, ...] = (),
     sizes: Sizes = SMALL,
+    **asked: Any,
 ) -> Plan:
     """The plan of a move; its work folder is beside the source."""
-    options = Options(existing=existing, left_out=left_out, sizes=sizes)
+    options = Options(existing=existing, sizes=sizes, **asked)
     return plan(survey(Source(source)), database.fresh(), options)
 
 

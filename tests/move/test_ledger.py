@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,31 @@ def unit(source: Path) -> Unit:
     return next(iter(units(survey(Source(source)), Sizes())))
 
 
+def begin(connection: psycopg.Connection[Any], **given: Any) -> uuid.UUID:
+    """A move of a.db that has begun; its id."""
+    move = uuid.uuid4()
+    told = {"sizes": Sizes(), "checked": {}} | given
+    ledger.begin(connection, move, Path("a.db"), BACKUP, **told)
+    return move
+
+
 def test_what_is_entered_is_read_back(connection: psycopg.Connection[Any], unit: Unit) -> None:
-    move = ledger.begin(connection, Path("a.db"), BACKUP, Sizes(5, 6), {"converted": []}, replacing=True)
+    move = begin(
+        connection,
+        sizes=Sizes(5, 6),
+        checked={"converted": []},
+        rejected={"ohlcv_data": frozenset({7, -3}), "own": frozenset({'["k"]'})},
+        replacing=True,
+    )
     (found,) = ledger.moves(connection)
     assert (found.id, found.source) == (move, str(Path("a.db").resolve()))
     assert (found.backup, found.sizes, found.checked) == (BACKUP, Sizes(5, 6), {"converted": []})
     assert (found.replacing, found.ended, found.finished) == (True, False, None)
     assert found.worker == f"process {os.getpid()} on {socket.gethostname()}"
+    assert ledger.rejected(connection, move) == {
+        "ohlcv_data": frozenset({7, -3}),
+        "own": frozenset({'["k"]'}),
+    }
     assert ledger.claim(connection, move, unit, ROWS)
     assert ledger.committed(connection, move) == {("ohlcv_data", 0): ROWS}
     ledger.step_done(connection, move, "keys", 0.5)
@@ -52,7 +71,7 @@ def test_what_is_entered_is_read_back(connection: psycopg.Connection[Any], unit:
 
 
 def test_a_move_is_finished_by_its_proof_and_stays_so(connection: psycopg.Connection[Any]) -> None:
-    move = ledger.begin(connection, Path("a.db"), BACKUP, Sizes(), {})
+    move = begin(connection)
     ledger.finish(connection, move, {"result": "different"}, proven=False)
     (found,) = ledger.moves(connection)
     assert (found.ended, found.finished) == (True, None)
@@ -66,7 +85,7 @@ def test_a_move_is_finished_by_its_proof_and_stays_so(connection: psycopg.Connec
 def test_a_move_that_was_replaced_while_it_was_verified_says_so(
     connection: psycopg.Connection[Any], unit: Unit
 ) -> None:
-    move = ledger.begin(connection, Path("a.db"), BACKUP, Sizes(), {})
+    move = begin(connection)
     ledger.claim(connection, move, unit, ROWS)
     ledger.forget(connection)
     assert ledger.moves(connection) == []
@@ -76,7 +95,7 @@ def test_a_move_that_was_replaced_while_it_was_verified_says_so(
 
 
 def test_a_claim_that_is_rolled_back_is_none(connection: psycopg.Connection[Any], unit: Unit) -> None:
-    move = ledger.begin(connection, Path("a.db"), BACKUP, Sizes(), {})
+    move = begin(connection)
     with connection.transaction(force_rollback=True):
         assert ledger.claim(connection, move, unit, ROWS)
     with connection.transaction():
@@ -90,7 +109,7 @@ def test_a_claim_that_is_rolled_back_is_none(connection: psycopg.Connection[Any]
 def test_of_two_claims_at_once_the_second_waits_and_one_is_granted(
     connection: psycopg.Connection[Any], database: Database, unit: Unit, first_commits: bool
 ) -> None:
-    move = ledger.begin(connection, Path("a.db"), BACKUP, Sizes(), {})
+    move = begin(connection)
     granted: list[bool] = []
 
     def claim() -> None:
@@ -116,7 +135,7 @@ def test_who_holds_the_target_is_told_to_the_second(
         with ledger.hold(connection):
             with pytest.raises(EngineBusy, match="under way, by another process"), ledger.hold(other):
                 pass
-            ledger.begin(connection, Path("a.db"), BACKUP, Sizes(), {})
+            begin(connection)
             with pytest.raises(EngineBusy) as busy, ledger.hold(other):
                 pass
             assert f"by process {os.getpid()} on {socket.gethostname()}" in busy.value.message

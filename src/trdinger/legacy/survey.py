@@ -7,15 +7,16 @@ The spans that the copy and the check work through are cut here.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from trdinger.errors import SourceError
-from trdinger.legacy.reading import EXACTLY, BadValue, Bound, Span, convert_row
+from trdinger.legacy.judging import Row
+from trdinger.legacy.misfit import Misfit
+from trdinger.legacy.reading import EXACTLY, Bound, Span
 from trdinger.legacy.source import Source, Text, quoted
-from trdinger.legacy.values import Misfit, Stored, convert
+from trdinger.legacy.values import STRICT, Rules, Stored, convert
 from trdinger.schema.shape import Column, TableShape, shapes
 
 SPAN_ROWS = 250_000  # rows of one span: some 20 MB as Arrow, half a second of copying
@@ -43,7 +44,9 @@ class TableSurvey:
     """One table: rows, the columns that both sides have, and its series if it is one.
 
     absent: columns of the target that the file lacks; they arrive as null.
-    series: those whose names fit. bad: every value that does not fit in the rows of the others.
+    series: those whose names fit. unnamed: the rows of the others.
+    rules: what may be read into a value. rejected: rows that the target does not get; replayed: keys of
+    rows that it got later, mended, which the file does not have.
     """
 
     shape: TableShape
@@ -51,7 +54,10 @@ class TableSurvey:
     present: tuple[str, ...]
     absent: tuple[str, ...]
     series: tuple[SeriesSurvey, ...] = ()
-    bad: tuple[BadValue, ...] = ()
+    unnamed: int = 0
+    rules: Rules = STRICT
+    rejected: frozenset[Row] = frozenset()
+    replayed: frozenset[tuple[Any, ...]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,24 @@ class Survey:
     def rows(self) -> int:
         """The rows of all tables."""
         return sum(table.rows for table in self.tables)
+
+    def judged(
+        self,
+        rules: Rules,
+        rejected: Mapping[str, frozenset[Row]] | None = None,
+        replayed: Mapping[str, frozenset[tuple[Any, ...]]] | None = None,
+    ) -> Survey:
+        """The same file read by `rules`, without the rows that are rejected, by table."""
+        tables = tuple(
+            replace(
+                table,
+                rules=rules,
+                rejected=(rejected or {}).get(table.shape.name, frozenset()),
+                replayed=(replayed or {}).get(table.shape.name, frozenset()),
+            )
+            for table in self.tables
+        )
+        return replace(self, tables=tables)
 
     def table(self, name: str) -> TableSurvey | None:
         """The table of that name, None if the file lacks it."""
@@ -131,6 +155,15 @@ def spans(
     yield Span(series.segment, after, None), max(left, 1)
 
 
+def fits(column: Column, stored: Stored) -> bool:
+    """Whether a column of the target can hold a value."""
+    try:
+        convert(column, stored)
+    except Misfit:
+        return False
+    return True
+
+
 def _not_ours(source: Source, found: dict[str, tuple[str, ...]]) -> SourceError:
     some = f"it holds {', '.join(sorted(found)[:5])}" if found else "it holds no table at all"
     return SourceError(
@@ -164,8 +197,7 @@ def _table(connection: sqlite3.Connection, shape: TableShape, columns: tuple[str
         return TableSurvey(shape, rows, present, absent)
     series = tuple(_series(connection, shape))
     named = sum(each.rows for each in series)
-    bad = _unnamed(connection, shape, present) if named < rows else ()
-    return TableSurvey(shape, rows, present, absent, series, tuple(bad))
+    return TableSurvey(shape, rows, present, absent, series, rows - named)
 
 
 def _series(connection: sqlite3.Connection, shape: TableShape) -> Iterator[SeriesSurvey]:
@@ -177,28 +209,8 @@ def _series(connection: sqlite3.Connection, shape: TableShape) -> Iterator[Serie
         f"SELECT {', '.join(quoted(column.name) for column in columns)}, count(*), min({time}), max({time})"
         f" FROM {table} GROUP BY {segment} ORDER BY {segment}"
     ):
-        if all(map(_fits, columns, names)):
+        if all(map(fits, columns, names)):
             yield SeriesSurvey(tuple(name.decode() for name in names), count, _text(first), _text(last))
-
-
-def _unnamed(connection: sqlite3.Connection, shape: TableShape, present: tuple[str, ...]) -> list[BadValue]:
-    """Every value that does not fit in the rows of series whose name does not. Reads the whole table."""
-    assert shape.series is not None
-    names = [(shape.column(name), present.index(name)) for name in shape.series.segment_by]
-    columns = ", ".join(map(quoted, present))
-    bad: list[BadValue] = []
-    for rowid, *cells in connection.execute(f"SELECT rowid, {columns} FROM {quoted(shape.name)}"):
-        if not all(_fits(column, cells[at]) for column, at in names):
-            convert_row(shape, present, rowid, cells, converted=Counter(), bad=bad)
-    return bad
-
-
-def _fits(column: Column, stored: Stored) -> bool:
-    try:
-        convert(column, stored)
-    except Misfit:
-        return False
-    return True
 
 
 def _bound(stored: object) -> Bound:

@@ -16,15 +16,15 @@ mark between date and time (Python takes any), and what is finer than a microsec
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from decimal import Decimal
 
+from trdinger.legacy.documents import storable
+from trdinger.legacy.misfit import Misfit
 from trdinger.legacy.source import Text
 from trdinger.schema.shape import Column
 
@@ -47,25 +47,31 @@ _TIME = re.compile(
     re.ASCII,
 )
 _JSON_BYTES = 250_000_000  # jsonb refuses arrays and objects of 256 MiB
-_JSON_DEPTH = 200  # levels; nobody means more, and a server of little stack ends at some 800
-_NUMERIC_DIGITS = 131_072  # digits before the point that PostgreSQL's numeric holds
-_NUMERIC_SCALE = 16_383  # digits after it
+_NUMBERS = ("float", "integer")
+_INTEGER_DIGITS = 25  # more than 64 bits have
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
-class Misfit(Exception):
-    """The target cannot hold this value; `reason` says why, for people."""
+@dataclass(frozen=True)
+class Rules:
+    """What may be read into a value. text_numbers: a text that is a number counts as that number."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    text_numbers: bool = False
 
 
-def convert(column: Column, stored: Stored) -> tuple[Value, str | None]:
+STRICT = Rules()
+CONSTANTS = "NaN or Infinity in JSON, which became null"
+"""The kind of the only conversion that changes a value; `documents.constants` tells its places."""
+
+
+def convert(column: Column, stored: Stored, rules: Rules = STRICT) -> tuple[Value, str | None]:
     """The value for `column`, and the kind of conversion or None. Raises Misfit."""
     if stored is None:
         if not column.nullable:
             raise Misfit("null where none may be")
         return None, None
+    if rules.text_numbers and isinstance(stored, Text) and column.kind in _NUMBERS:
+        return _CONVERTERS[column.kind](column, _number(column, stored))[0], "text in a number column"
     return _CONVERTERS[column.kind](column, stored)
 
 
@@ -80,22 +86,6 @@ def show(stored: Stored, limit: int = 80) -> str:
     return "null" if stored is None else repr(stored)
 
 
-def parse_json(text: str) -> Any:
-    """JSON with every number exact (Decimal). Raises Misfit for what jsonb refuses or would drop."""
-    try:
-        return json.loads(
-            text,
-            parse_float=_number,
-            parse_int=_number,
-            parse_constant=_constant,
-            object_pairs_hook=_object,
-        )
-    except json.JSONDecodeError as error:
-        raise Misfit(f"broken JSON at character {error.pos}: {error.msg}") from None
-    except RecursionError:
-        raise Misfit(f"JSON nested more than {_JSON_DEPTH} deep") from None
-
-
 def _time(_: Column, stored: Stored) -> tuple[Value, str | None]:
     if isinstance(stored, Text):
         return _text_time(stored)
@@ -105,7 +95,10 @@ def _time(_: Column, stored: Stored) -> tuple[Value, str | None]:
             (_MILLISECONDS, 1_000, "epoch milliseconds"),
         ):
             if low <= stored < high:
-                return round(Decimal(stored) * scale), kind
+                moment = round(Decimal(stored) * scale)
+                if moment / scale != stored:
+                    raise Misfit(f"finer than a microsecond: {show(stored)}")
+                return moment, kind
         raise Misfit(f"a number that is no unambiguous time: {show(stored)}")
     raise Misfit(f"not a time: {show(stored)}")
 
@@ -181,7 +174,7 @@ def _text(column: Column, stored: Stored) -> tuple[Value, str | None]:
     if "\x00" in text:
         raise Misfit(f"a NUL character: {show(stored)}")
     if column.length is not None and len(text) > column.length:
-        raise Misfit(f"{len(text)} characters, {column.length} may be: {show(stored)}")
+        raise Misfit(f"longer than {column.length} characters: {len(text)}, {show(stored)}")
     return text, None
 
 
@@ -195,62 +188,29 @@ def _json(_: Column, stored: Stored) -> tuple[Value, str | None]:
     if not isinstance(stored, Text):
         raise Misfit(f"{_class(stored)} in a JSON column: {show(stored)}")
     if len(stored) > _JSON_BYTES:
-        raise Misfit(f"{len(stored):,} bytes of JSON, jsonb takes {_JSON_BYTES:,}")
+        raise Misfit(f"more JSON than jsonb takes: {len(stored):,} bytes")
     text = _decoded(stored)
-    _storable(parse_json(text))
-    return text, None
-
-
-def _storable(value: Any) -> None:
-    """Raise Misfit for what is JSON but not jsonb: NUL and lone surrogates, in keys too; too deep."""
-    level = [value]
-    for _ in range(_JSON_DEPTH + 1):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, str):
-                if "\x00" in item:
-                    raise Misfit("\\u0000 in JSON, which jsonb refuses")
-                if not item.isascii() and any("\ud800" <= mark <= "\udfff" for mark in item):
-                    raise Misfit("a lone surrogate in JSON, which jsonb refuses")
-            elif isinstance(item, dict):
-                below += item.keys()
-                below += item.values()
-            elif isinstance(item, list):
-                below += item
-        level = below
-    if level:
-        raise Misfit(f"JSON nested more than {_JSON_DEPTH} deep")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
-        raise Misfit(f"the key {twice!r:.80} more than once in a JSON object, of which jsonb keeps one")
-    return members
-
-
-def _number(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise Misfit(f"a number in JSON that cannot be stored: {text[:40]}") from None
-    exponent = number.as_tuple().exponent
-    too_fine = isinstance(exponent, int) and -exponent > _NUMERIC_SCALE
-    if number.adjusted() >= _NUMERIC_DIGITS or too_fine:
-        raise Misfit(f"a number in JSON beyond what jsonb stores: {text[:40]}")
-    return number
-
-
-def _constant(text: str) -> NoReturn:
-    raise Misfit(f"{text} in JSON, which jsonb refuses")
+    fit = storable(text)
+    return fit, None if fit is text else CONSTANTS
 
 
 def _decoded(stored: Text) -> str:
     try:
         return stored.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Misfit(f"invalid UTF-8 at byte {error.start}: {show(stored)}") from None
+        raise Misfit(f"invalid UTF-8: at byte {error.start} of {show(stored)}") from None
+
+
+def _number(column: Column, stored: Text) -> int | float:
+    """The number that a text is. Raises Misfit where it is none, or none that a float holds."""
+    text = _decoded(stored).strip()
+    if _NUMBER.fullmatch(text):
+        if text.lstrip("+-").isdigit() and len(text) <= _INTEGER_DIGITS:
+            return int(text)
+        number = float(text)
+        if math.isfinite(number) and (column.kind == "float" or Decimal(number) == Decimal(text)):
+            return number
+    raise Misfit(f"text that is no number: {show(stored)}")
 
 
 def _class(stored: Stored) -> str:

@@ -9,7 +9,6 @@ loses rows to a wrong one. Comparing values is `trdinger.verify`'s.
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,12 +16,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg import sql
 
 from trdinger.engine.capabilities import Capabilities
 from trdinger.errors import TargetError, ValuesDoNotFit
-from trdinger.legacy.reading import SeriesReader, convert_row, increasing, series_reader, times
+from trdinger.legacy.judging import Found, judge
+from trdinger.legacy.reading import SeriesReader, increasing, series_reader, times
 from trdinger.legacy.source import Source, quoted
 from trdinger.legacy.values import Value
 from trdinger.move import ledger
@@ -99,7 +100,7 @@ class Copier:
 
     def _send_slice(self, source: Source, unit: Unit) -> tuple[int, int]:
         assert isinstance(unit, SliceUnit)
-        if not ledger.claim(self._connection, self._move, unit, unit.rows):
+        if not ledger.claim(self._connection, self._move, unit, 0):
             return 0, 0
         shape, present = unit.table.shape, unit.table.present
         sent = size = 0
@@ -112,6 +113,7 @@ class Copier:
                     sent += 1
                     size += sum(len(cell) for cell in row if isinstance(cell, str)) + 8 * len(row)
             _expect(unit, sent, cursor.rowcount)
+        ledger.settle(self._connection, self._move, unit, sent)
         return sent, size
 
 
@@ -149,7 +151,15 @@ class _Reading:
         assert series is not None
         reader = self._readers.get(shape.name)
         if reader is None:
-            reader = self._open.enter_context(series_reader(self._source, shape, unit.table.present))
+            reader = self._open.enter_context(
+                series_reader(
+                    self._source,
+                    shape,
+                    unit.table.present,
+                    rules=unit.table.rules,
+                    without=unit.table.rejected,
+                )
+            )
             self._readers[shape.name] = reader
         held = reader.read(unit.span, rows=unit.rows)
         if held.bad:
@@ -158,7 +168,7 @@ class _Reading:
             )
         rows = held.table
         if series.descending:
-            rows = rows.take(list(range(rows.num_rows - 1, -1, -1)))
+            rows = rows.take(np.arange(rows.num_rows)[::-1])
         moments = times(rows, series.time)
         ordered = increasing(moments[::-1] if series.descending else moments, strictly=True)
         columns, data = encode(series, rows, unit.span.segment)
@@ -173,13 +183,16 @@ def _slice_rows(source: Source, unit: SliceUnit) -> Iterator[list[Value]]:
     statement = f"SELECT rowid, {columns} FROM {name}" + (f" WHERE {' AND '.join(where)}" if where else "")
     with source.connect() as connection:
         for rowid, *cells in connection.execute(statement + " ORDER BY rowid"):
-            bad: list[Any] = []
-            row = convert_row(
-                unit.table.shape, unit.table.present, rowid, cells, converted=Counter(), bad=bad
+            if rowid in unit.table.rejected:
+                continue
+            found = Found()
+            row = judge(
+                unit.table.shape, unit.table.present, rowid, cells, found=found, rules=unit.table.rules
             )
             if row is None:
+                bad = found.bad[0]
                 raise ValuesDoNotFit(
-                    f"{bad[0]}: {bad[0].value}.", hint="The backup was checked before: is it whole?"
+                    f"{bad}: {bad.value}.", hint="The backup was checked before: is it whole?"
                 )
             yield row
 

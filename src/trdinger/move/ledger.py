@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ from psycopg.types.json import Jsonb
 import trdinger
 from trdinger.errors import EngineBusy
 from trdinger.legacy.backup import Backup
+from trdinger.legacy.judging import Row
 from trdinger.move import ledger_version
 from trdinger.move.units import Sizes, Unit
 
@@ -60,6 +62,20 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.step (
     seconds     double precision NOT NULL,
     done        timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (move, name)
+);
+CREATE TABLE IF NOT EXISTS {SCHEMA}.reject (
+    move        uuid NOT NULL REFERENCES {SCHEMA}.move ON DELETE CASCADE,
+    table_name  text NOT NULL,
+    row         text NOT NULL,
+    PRIMARY KEY (move, table_name, row)
+);
+CREATE TABLE IF NOT EXISTS {SCHEMA}.replayed (
+    run         uuid NOT NULL,
+    table_name  text NOT NULL,
+    row         text NOT NULL,
+    became      jsonb,
+    done        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (run, table_name, row)
 );
 """
 
@@ -135,15 +151,16 @@ def moves(connection: psycopg.Connection[Any]) -> list[Move]:
 
 def begin(
     connection: psycopg.Connection[Any],
+    move: uuid.UUID,
     source: Path,
     backup: Backup,
+    *,
     sizes: Sizes,
     checked: dict[str, Any],
-    *,
+    rejected: Mapping[str, frozenset[Row]] | None = None,
     replacing: bool = False,
-) -> uuid.UUID:
-    """Enter a new move; its id."""
-    move = uuid.uuid4()
+) -> None:
+    """Enter a new move with the rows that it rejects, in the caller's transaction."""
     connection.execute(
         f"INSERT INTO {SCHEMA}.move"
         " (id, source, backup, sha256, bytes, version, worker, sizes, checked, replacing)"
@@ -161,7 +178,45 @@ def begin(
             replacing,
         ),
     )
-    return move
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {SCHEMA}.reject (move, table_name, row) FROM STDIN") as copy,
+    ):
+        for table, rows in (rejected or {}).items():
+            for row in rows:
+                copy.write_row((move, table, str(row)))
+
+
+def rejected(connection: psycopg.Connection[Any], move: uuid.UUID) -> dict[str, frozenset[Row]]:
+    """The rows that a move rejects, by table."""
+    found: defaultdict[str, set[Row]] = defaultdict(set)
+    with connection.transaction(), connection.cursor(name="rejected") as cursor:
+        cursor.execute(f"SELECT table_name, row FROM {SCHEMA}.reject WHERE move = %s", (move,))
+        for table, row in cursor:
+            found[table].add(_row(row))
+    return {table: frozenset(rows) for table, rows in found.items()}
+
+
+def replayed(connection: psycopg.Connection[Any], run: uuid.UUID) -> dict[str, frozenset[tuple[Any, ...]]]:
+    """The keys of the rows that came later from the rejects of a run, by table."""
+    found: defaultdict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    for table, became in connection.execute(
+        f"SELECT table_name, became FROM {SCHEMA}.replayed WHERE run = %s AND became IS NOT NULL", (run,)
+    ):
+        found[table].add(tuple(became))
+    return {table: frozenset(keys) for table, keys in found.items()}
+
+
+def claim_replay(
+    connection: psycopg.Connection[Any], run: uuid.UUID, table: str, row: Row, became: Sequence[Any] | None
+) -> bool:
+    """Write the line of a replayed row in the running transaction. False: it was replayed before."""
+    line = connection.execute(
+        f"INSERT INTO {SCHEMA}.replayed (run, table_name, row, became) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING RETURNING 1",
+        (run, table, str(row), None if became is None else Jsonb(list(became))),
+    )
+    return line.fetchone() is not None
 
 
 def resume(connection: psycopg.Connection[Any], move: uuid.UUID) -> None:
@@ -177,6 +232,14 @@ def claim(connection: psycopg.Connection[Any], move: uuid.UUID, unit: Unit, rows
         (move, unit.table.shape.name, unit.number, rows),
     ).fetchone()
     return found is not None
+
+
+def settle(connection: psycopg.Connection[Any], move: uuid.UUID, unit: Unit, rows: int) -> None:
+    """Enter how many rows a claimed unit has, in the running transaction."""
+    connection.execute(
+        f"UPDATE {SCHEMA}.unit SET rows = %s WHERE move = %s AND table_name = %s AND number = %s",
+        (rows, move, unit.table.shape.name, unit.number),
+    )
 
 
 def committed(connection: psycopg.Connection[Any], move: uuid.UUID) -> dict[tuple[str, int], int]:
@@ -215,9 +278,10 @@ def finish(
 
 
 def forget(connection: psycopg.Connection[Any]) -> None:
-    """Remove every move from the ledger: their data was removed on request."""
+    """Remove every move from the ledger, and what was replayed: their data was removed on request."""
     if exists(connection):
         connection.execute(f"DELETE FROM {SCHEMA}.move")
+        connection.execute(f"DELETE FROM {SCHEMA}.replayed")
 
 
 @contextmanager
@@ -256,3 +320,8 @@ def held(connection: psycopg.Connection[Any]) -> bool:
 def worker() -> str:
     """This process, for people."""
     return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _row(text: str) -> Row:
+    """A row's name as it was written."""
+    return int(text) if text.removeprefix("-").isdecimal() else text

@@ -17,7 +17,9 @@ from trdinger.declaration import TABLES
 from trdinger.engine.capabilities import POSTGRESQL_SINCE, Capabilities, Feature
 from trdinger.engine.connect import Database
 from trdinger.errors import MissingCapability, SourceError, TargetRefused
+from trdinger.legacy.check import Duplicates
 from trdinger.legacy.survey import Survey
+from trdinger.legacy.values import STRICT, Rules
 from trdinger.move import ledger
 from trdinger.move.ledger import Move
 from trdinger.move.units import Sizes
@@ -33,10 +35,18 @@ class Existing(StrEnum):
 
 @dataclass(frozen=True)
 class Options:
-    """How to move. `left_out` names strangers ("table" or "table.column") that may stay behind."""
+    """How to move. `left_out` names strangers ("table" or "table.column") that may stay behind.
+
+    rules: what may be read into a value; stays: which of the rows that share a key stays.
+    strict: refuse to move a file with any row that does not fit; max_rejects: with more than so many.
+    """
 
     existing: Existing = Existing.REFUSE
     left_out: tuple[str, ...] = ()
+    rules: Rules = STRICT
+    stays: Duplicates = "first"
+    strict: bool = False
+    max_rejects: int | None = None
     workdir: Path | None = None
     sizes: Sizes = field(default_factory=Sizes)
 
@@ -133,7 +143,7 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
                 f"{user} may not create schemas in {capabilities.database}; a move keeps its ledger in one.",
                 hint=f"As the owner of the database: CREATE SCHEMA {ledger.SCHEMA} AUTHORIZATION {user}",
             )
-        target = look(connection)
+        target = at_target(connection)
     resumed = treat(survey, database, target, options)
     # A server that has TimescaleDB to install tells its edition only after that.
     comes = (
@@ -152,7 +162,7 @@ def without(capabilities: Capabilities) -> tuple[str, ...]:
     )
 
 
-def look(connection: psycopg.Connection[Any]) -> Target:
+def at_target(connection: psycopg.Connection[Any]) -> Target:
     """What the target holds. Reads its catalog and at most one row of each of our tables."""
     tables = [
         row[0]

@@ -16,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 
 import trdinger
-from trdinger.legacy.check import Check
+from trdinger.legacy import rejects
 from trdinger.legacy.survey import Survey
+from trdinger.move.checking import CHANGES
 from trdinger.verify.differences import Proof
 
 
@@ -50,7 +51,7 @@ class Report:
     left_out: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     series: dict[str, int] = field(default_factory=dict)
-    converted: list[dict[str, Any]] = field(default_factory=list)
+    checked: dict[str, Any] = field(default_factory=dict)
     source_bytes: int = 0
     target_bytes: dict[str, int] = field(default_factory=dict)
     backup: str = ""
@@ -66,20 +67,34 @@ class Report:
 
     @property
     def equal(self) -> bool:
+        """Whether all that was moved is proven equal; rows that were rejected were not moved."""
         return self.proof is not None and self.proof.equal
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many rows the target did not get, by table."""
+        found: dict[str, int] = self.checked.get("rejected", {})
+        return found
+
+    @property
+    def result(self) -> str:
+        """equal, rejected (equal but for rows that were set aside), different or unproven."""
+        if self.proof is None:
+            return "unproven"
+        return "different" if not self.equal else "rejected" if self.rejected else "equal"
 
     def describe(self, survey: Survey, checked: dict[str, Any]) -> None:
         """Take over what was found in the source."""
         self.rows = {table.shape.name: table.rows for table in survey.tables}
         self.series = {table.shape.name: len(table.series) for table in survey.tables if table.shape.series}
         self.source_bytes = survey.bytes
-        self.converted = checked["converted"]
+        self.checked = checked
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs; its fields are described in docs/report.md."""
         return {
             "trdinger": trdinger.__version__,
-            "result": "equal" if self.equal else "different" if self.proof else "unproven",
+            "result": self.result,
             "source": self.source,
             "target": self.target,
             "server": self.server,
@@ -93,8 +108,11 @@ class Report:
             "tables": self._tables(),
             "skipped": self.skipped,
             "left_out": self.left_out,
-            "converted": self.converted,
-            "rejects": [],
+            "converted": self.checked.get("converted", []),
+            "changed": self.checked.get("changed", []),
+            "rejects": self.checked.get("rejects", []),
+            "rejects_file": self._file(rejects.NAME, "rejects"),
+            "changes_file": self._file(CHANGES, "changed"),
             "structure": self.proof.structure if self.proof else [],
             "source_bytes": self.source_bytes,
             "target_bytes": sum(self.target_bytes.values()),
@@ -108,6 +126,10 @@ class Report:
             },
         }
 
+    def _file(self, name: str, told: str) -> str | None:
+        """The path of a file of the work folder, where there was something to write into it."""
+        return str(Path(self.workdir) / name) if self.workdir and self.checked.get(told) else None
+
     def _tables(self) -> list[dict[str, Any]]:
         proofs = {proof.table: proof for proof in self.proof.tables} if self.proof else {}
         tables = []
@@ -117,6 +139,7 @@ class Report:
                 {
                     "table": name,
                     "rows": self.rows.get(name, 0),
+                    "rejected": self.rejected.get(name, 0),
                     "series": self.series.get(name),
                     "rows_compared": proof.rows if proof else None,
                     "cells_compared": proof.cells if proof else None,
@@ -128,17 +151,6 @@ class Report:
                 }
             )
         return tables
-
-
-def summary(check: Check) -> dict[str, Any]:
-    """What the ledger and the report keep of a check."""
-    return {
-        "converted": [
-            {"table": table, "column": column, "form": form, "values": count}
-            for (table, column, form), count in sorted(check.converted.items())
-        ],
-        "rows": dict(check.rows),
-    }
 
 
 def peak_memory() -> int:

@@ -6,12 +6,10 @@ in the work folder, and the same command goes on from there.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -19,17 +17,17 @@ import psycopg
 from trdinger.declaration import SERIES, TABLES
 from trdinger.engine.connect import Database
 from trdinger.engine.failures import speaking
-from trdinger.errors import EngineBusy, SourceError, ValuesDoNotFit
+from trdinger.errors import EngineBusy, SourceError
+from trdinger.legacy import rejects
 from trdinger.legacy.backup import Backup, back_up
-from trdinger.legacy.check import check, integrity
-from trdinger.legacy.reading import BadValue
 from trdinger.legacy.survey import Survey, survey
 from trdinger.move import ledger
+from trdinger.move.checking import CHANGES, Checked, look, rules
 from trdinger.move.copying import Copier
 from trdinger.move.finish import finish, steps
 from trdinger.move.ledger import Move
-from trdinger.move.plan import Existing, Plan, look, treat, without
-from trdinger.move.report import Report, Stage, peak_memory, summary
+from trdinger.move.plan import Existing, Options, Plan, at_target, treat, without
+from trdinger.move.report import Report, Stage, peak_memory
 from trdinger.move.since import since
 from trdinger.move.units import Sizes, units
 from trdinger.progress import Progress
@@ -38,9 +36,6 @@ from trdinger.schema.apply import apply
 from trdinger.schema.status import tables
 from trdinger.schema.upgrade import upgrade
 from trdinger.verify.run import verify
-
-_SHOWN = 20  # misfits that a message shows; the report file has all of them
-MISFITS = "does-not-fit.json"
 
 
 def migrate(plan: Plan, progress: Progress) -> Report:
@@ -57,6 +52,7 @@ class _Run:
         self.plan = plan
         self.progress = progress
         self.database: Database = plan.database
+        self.id = uuid.uuid4()  # of a move that begins
         self.report = Report(
             source=str(plan.survey.source.path.resolve()),
             target=str(plan.database),
@@ -72,18 +68,24 @@ class _Run:
             pass  # who is at work already is told now, not after the backup and the check
         resumed = self.plan.resumed
         backup, held = self._back_up()
-        checked = self._check(backup, held)
+        checked = self._check(held)
+        held = checked.of(held)
         if resumed is not None and resumed.finished is not None:
             move = resumed.id
             self.report.skipped = list(without(self.database.capabilities))
         else:
             self._schema()
             move = self._move(backup, held, checked)
-        self._verify(held)
+        self._verify(self._with_replayed(held, checked, move))
         self._close(move)
         return self.report
 
-    def _move(self, backup: Backup, held: Survey, checked: dict[str, Any]) -> uuid.UUID:
+    def _with_replayed(self, held: Survey, checked: Checked, move: uuid.UUID) -> Survey:
+        """The file, with what the target got since from the rejects of this move."""
+        with self.database.connect(autocommit=True) as connection:
+            return held.judged(rules(checked.told), checked.rejected, ledger.replayed(connection, move))
+
+    def _move(self, backup: Backup, held: Survey, checked: Checked) -> uuid.UUID:
         """What only one process at a time may do to a target; the move's id."""
         sizes = self.plan.resumed.sizes if self.plan.resumed else self.plan.options.sizes
         with self.database.connect(autocommit=True) as connection, ledger.hold(connection):
@@ -96,7 +98,7 @@ class _Run:
 
     def _as_planned(self, connection: psycopg.Connection[Any]) -> None:
         """Raise EngineBusy if another process moved something in while this one backed up and checked."""
-        plan, found = self.plan, look(connection)
+        plan, found = self.plan, at_target(connection)
         again = treat(plan.survey, plan.database, found, plan.options)
         before, now = ([move.id for move in target.moves] for target in (plan.target, found))
         if now != before or (again and again.id) != (plan.resumed and plan.resumed.id):
@@ -126,46 +128,48 @@ class _Run:
         self.report.source_bytes = backup.bytes
         return backup, held
 
-    def _check(self, backup: Backup, held: Survey) -> dict[str, Any]:
-        if self.plan.resumed is not None:
-            checked = self.plan.resumed.checked
-            self.report.describe(held, checked)
-            return checked
-        with self._stage("Check", total=held.rows) as stage:
-            # SQLite's own check takes longer than ours and a core of its own.
-            with ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread, _stopping() as opened:
-                own = thread.submit(integrity, backup.source, opened=opened)
-                found = check(held, tell=lambda table, rows: self.progress.advance(rows, detail=table))
-                self.progress.advance(0, detail="SQLite's own integrity check")
-                damage = own.result()
-            stage.said = [
-                f"{count:,} × {table}.{column}: {form}"
-                for (table, column, form), count in found.converted.items()
-            ]
-        if damage:
-            raise SourceError(
-                f"SQLite finds {self.plan.survey.source.path} damaged: {'; '.join(damage)}."
-                " Nothing was moved.",
-                hint="Restore it from a copy, or save what can be read with sqlite3's .recover.",
-            )
-        if found.bad:
-            raise self._misfits(found.bad)
-        checked = summary(found)
-        self.report.describe(held, checked)
+    def _check(self, held: Survey) -> Checked:
+        """Which rows are moved; by the ledger where a move goes on."""
+        resumed = self.plan.resumed
+        if resumed is not None:
+            with self.database.connect(autocommit=True) as connection:
+                checked = Checked(resumed.checked, ledger.rejected(connection, resumed.id))
+            self._told_once(resumed, checked)
+        else:
+            with self._stage("Check", total=held.rows) as stage:
+                checked = self._look(held, self.id, self.plan.options)
+                stage.said = [
+                    f"{one['values']:,} × {one['table']}.{one['column']}: {one['form']}"
+                    for one in checked.told["converted"]
+                ]
+                if checked.rejected:
+                    rows = sum(map(len, checked.rejected.values()))
+                    path = self.plan.workdir / rejects.NAME
+                    stage.said.append(f"{rows:,} rows do not fit and are set aside in {path}.")
+                    self.progress.say(stage.said[-1])
+        self.report.describe(held, checked.told)
         return checked
 
-    def _misfits(self, bad: list[BadValue]) -> ValuesDoNotFit:
-        path = self.plan.workdir / MISFITS
-        path.write_text(
-            json.dumps([vars(value) for value in bad], indent=1, ensure_ascii=True), encoding="ascii"
-        )
-        lines = [f"  {value}" for value in bad[:_SHOWN]]
-        if len(bad) > _SHOWN:
-            lines.append(f"  … and {len(bad) - _SHOWN:,} more")
-        return ValuesDoNotFit(
-            f"{len(bad):,} value(s) do not fit the target; nothing was moved:\n" + "\n".join(lines) + "\n",
-            hint=f"All of them are in {path}. Mend them in the source, then run the same command again.",
-        )
+    def _told_once(self, resumed: Move, checked: Checked) -> None:
+        """A move goes on as it began, whatever is asked for now; that is said. Its files are there again."""
+        options = self.plan.options
+        if (rules(checked.told), checked.told.get("stays", "first")) != (options.rules, options.stays):
+            self.progress.say("It goes on by the rules that it began with, not by those named now.")
+        lost = [
+            name
+            for name, told in ((rejects.NAME, "rejects"), (CHANGES, "changed"))
+            if checked.told.get(told) and not (self.plan.workdir / name).exists()
+        ]
+        if lost and not resumed.ended:
+            began = replace(options, rules=rules(checked.told), stays=checked.told["stays"], strict=False)
+            with self._stage("Check", total=sum(checked.told["rows"].values())) as stage:
+                stage.said.append(f"Written again, for it was gone: {', '.join(lost)}.")
+                held = survey(resumed.backup.source)
+                self._look(held, resumed.id, replace(began, max_rejects=None))
+
+    def _look(self, held: Survey, move: uuid.UUID, options: Options) -> Checked:
+        source, folder = self.plan.survey.source.path.resolve(), self.plan.workdir
+        return look(held, move, options, self.progress, source=source, folder=folder)
 
     def _schema(self) -> None:
         with self._stage("Schema", total=None) as stage:
@@ -184,9 +188,7 @@ class _Run:
             for sentence in self.report.skipped:
                 self.progress.say(sentence)
 
-    def _enter(
-        self, connection: psycopg.Connection[Any], backup: Backup, checked: dict[str, Any]
-    ) -> uuid.UUID:
+    def _enter(self, connection: psycopg.Connection[Any], backup: Backup, checked: Checked) -> uuid.UUID:
         """Enter the move in the ledger, emptying the tables first where that was asked for."""
         if self.plan.resumed is not None:
             ledger.resume(connection, self.plan.resumed.id)
@@ -196,14 +198,17 @@ class _Run:
             if replacing:
                 connection.execute(f"TRUNCATE {', '.join(TABLES)}")
             ledger.forget(connection)
-            return ledger.begin(
+            ledger.begin(
                 connection,
+                self.id,
                 self.plan.survey.source.path,
                 backup,
-                self.plan.options.sizes,
-                checked,
+                sizes=self.plan.options.sizes,
+                checked=checked.told,
+                rejected=checked.rejected,
                 replacing=replacing,
             )
+        return self.id
 
     def _copy(self, connection: psycopg.Connection[Any], move: uuid.UUID, held: Survey, sizes: Sizes) -> None:
         with self._stage("Copy", total=held.rows) as stage:
@@ -252,19 +257,6 @@ class _Run:
         self.report.stages.append(stage)
 
 
-@contextmanager
-def _stopping() -> Iterator[Callable[[sqlite3.Connection], object]]:
-    """Interrupt the connections that it is given when the block is left by an exception."""
-    opened: list[sqlite3.Connection] = []
-    try:
-        yield opened.append
-    except BaseException:
-        for connection in opened:
-            with suppress(sqlite3.ProgrammingError):  # it came to its end by itself
-                connection.interrupt()
-        raise
-
-
 def _goes_on(move: Move) -> str:
     path = move.backup.path
     if move.finished is not None:
@@ -276,11 +268,12 @@ def _goes_on(move: Move) -> str:
 
 
 def _all_in(done: dict[tuple[str, int], int], held: Survey) -> None:
-    """Rows in = rows moved, by table."""
+    """Rows in = rows moved + rows rejected, by table."""
     for table in held.tables:
         moved = sum(rows for (name, _), rows in done.items() if name == table.shape.name)
-        if moved != table.rows:
+        if moved + len(table.rejected) != table.rows:
             raise SourceError(
-                f"{table.shape.name}: the backup holds {table.rows:,} rows, {moved:,} were moved.",
+                f"{table.shape.name}: the backup holds {table.rows:,} rows, {moved:,} were moved and"
+                f" {len(table.rejected):,} rejected.",
                 hint="Start over with --existing replace.",
             )

@@ -67,6 +67,7 @@ def _view(report: dict[str, Any]) -> dict[str, Any]:
         "differing": words.differing(report),
         "rows": sum(table["rows"] for table in tables),
         "cells": cells,
+        "aside": sum(table["rejected"] for table in tables),
         "figures": _figures(report, rows, cells),
         "stages": stages,
         "stages_words": ", ".join(

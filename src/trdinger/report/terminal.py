@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from trdinger.report import figures, layout, words
+from trdinger.report import figures, layout, rejects, words
 
 _SERIES = 12  # series that a table shows; the rest are summed into one line
 _DIFFERENCES = 5  # of one table; the report files have up to 20
@@ -68,8 +68,9 @@ def show_report(
 
     default_target: whether commands go to that target when none is named.
     """
-    layout.title(console, words.verdict(report), good=report["result"] == "equal")
+    layout.title(console, words.verdict(report), good=report["result"] in {"equal", "rejected"})
     _differences(console, report)
+    rejects.reasons(console, report["rejects"])
     layout.listing(console, "Structure", report["structure"])
     rate = words.rows_per_second(report)
     done = figures.duration(report["seconds"]) + (f", {figures.rate(rate)}" if rate else "")
@@ -97,9 +98,21 @@ def show_report(
             for c in report["converted"]
         ],
     )
+    layout.listing(
+        console,
+        "Changed: NaN and Infinity in JSON, which became null",
+        [f"{figures.count(c['values'])} × {c['table']}.{c['column']}" for c in report["changed"]],
+    )
     backup = report["backup"]
     back = words.back(report)
-    kept = [("Page", html), ("JSON", data), ("Work folder", workdir), ("Backup", backup["path"])]
+    kept = [
+        ("Rejects", report["rejects_file"]),
+        ("Changes", report["changes_file"]),
+        ("Page", html),
+        ("JSON", data),
+        ("Work folder", workdir),
+        ("Backup", backup["path"]),
+    ]
     console.print()
     layout.facts(console, [(name, str(path)) for name, path in kept if path])
     layout.facts(
@@ -119,14 +132,13 @@ def show_inspection(found: dict[str, Any], console: Console) -> None:
     if found["damage"]:
         layout.title(console, f"SQLite finds the file damaged. It shows {held}.", good=False)
     elif found["problems"]:
-        layout.title(
-            console, f"{figures.counted(len(found['problems']), 'value')} of {held} will not fit.", good=False
-        )
+        rows = sum(found["rejected"].values())
+        layout.title(console, f"{figures.counted(rows, 'row')} of {held} will be set aside.", good=False)
     else:
         layout.title(console, f"Every value fits: {held}.", good=True)
     layout.facts(console, [("File", f"{found['path']} ({figures.size(found['bytes'])})")])
     layout.listing(console, "Damage", found["damage"])
-    _problems(console, found["problems"])
+    _problems(console, found)
     table = layout.table("Table", ">Rows", ">Series")
     for each in found["tables"]:
         layout.row(
@@ -203,16 +215,18 @@ def _differences(console: Console, report: dict[str, Any]) -> None:
         layout.more(console, each["differences"] - len(shown))
 
 
-def _problems(console: Console, problems: Sequence[dict[str, Any]]) -> None:
+def _problems(console: Console, found: dict[str, Any]) -> None:
+    problems = found["problems"]
     if not problems:
         return
     table = layout.table("Table", ">Row", "Column", "~Value", "~Why it does not fit")
     for one in problems[:_PROBLEMS]:
-        layout.row(
-            table, one["table"], figures.count(one["rowid"]), one["column"], one["value"], one["reason"]
-        )
+        layout.row(table, one["table"], str(one["rowid"]), one["column"], one["value"], one["reason"])
     layout.show(console, table)
-    layout.more(console, len(problems) - _PROBLEMS, "; --json lists all")
+    values = sum(one["values"] for one in found["rejects"])
+    layout.more(console, values - _PROBLEMS, "; a move writes all of them into its rejects file")
+    if values > _PROBLEMS:
+        rejects.reasons(console, found["rejects"])
 
 
 def _series(console: Console, tables: Sequence[dict[str, Any]]) -> None:
@@ -253,7 +267,9 @@ def _stages(console: Console, stages: Sequence[dict[str, Any]]) -> None:
 
 def _tables(console: Console, tables: Sequence[dict[str, Any]]) -> None:
     sized = any(each["bytes"] for each in tables)
-    heads = ["Table", ">Rows", ">Cells compared", *([">Size"] if sized else []), ">Differences"]
+    aside = any(each["rejected"] for each in tables)
+    heads = ["Table", ">Rows", *([">Set aside"] if aside else []), ">Cells compared"]
+    heads += [*([">Size"] if sized else []), ">Differences"]
     table = layout.table(*heads)
     for each in tables:
         cells = each["cells_compared"]
@@ -262,6 +278,7 @@ def _tables(console: Console, tables: Sequence[dict[str, Any]]) -> None:
             table,
             each["table"],
             figures.count(each["rows"]),
+            *([figures.count(each["rejected"])] if aside else []),
             figures.count(cells) if cells is not None else "not compared",
             *([figures.size(each["bytes"] or 0)] if sized else []),
             "" if differences is None else figures.count(differences) if differences else "none",

@@ -38,6 +38,9 @@ def verdict(report: dict[str, Any]) -> str:
     looked = f"{figures.counted(rows, 'row')}, {figures.counted(cells, 'cell')} compared"
     if report["result"] == "equal":
         return f"Every cell is equal: {looked}."
+    if report["result"] == "rejected":
+        aside = sum(table["rejected"] for table in report["tables"])
+        return f"Every cell is equal: {looked}; {figures.counted(aside, 'row')} set aside."
     if report["result"] == "unproven":
         return "Nothing was compared yet; trdinger verify does it."
     found, faults = differing(report), len(report["structure"])

@@ -10,7 +10,8 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Any
 
-from trdinger.legacy.values import Misfit, parse_json
+from trdinger.legacy.documents import Place, parse_json, path
+from trdinger.legacy.misfit import Misfit
 
 _CUT = 200  # characters of a value that are shown
 _BEFORE = 40  # of them before the first difference
@@ -25,9 +26,9 @@ def json_differing(ours: str, theirs: str) -> tuple[str, str] | None:
     if found is None:
         return None
     place, mine, other = found
-    path = _path(place)
+    where = path(place)
     shown = show_apart(_text(mine), _text(other))
-    return f"{path}: {shown[0]}", f"{path}: {shown[1]}"
+    return f"{where}: {shown[0]}", f"{where}: {shown[1]}"
 
 
 def show_apart(ours: str, theirs: str) -> tuple[str, str]:
@@ -45,12 +46,11 @@ class _Absent:
 
 
 _ABSENT = _Absent()
-_Place = tuple[Any, "str | int"] | None  # of the parent, and the key or number in it
 
 
-def _first(ours: Any, theirs: Any) -> tuple[_Place, Any, Any] | None:
+def _first(ours: Any, theirs: Any) -> tuple[Place, Any, Any] | None:
     # With a list of what is left to do: JSON may be nested deeper than Python calls may be.
-    left: list[tuple[_Place, Any, Any]] = [(None, ours, theirs)]
+    left: list[tuple[Place, Any, Any]] = [(None, ours, theirs)]
     while left:
         place, mine, other = left.pop()
         if isinstance(mine, dict) and isinstance(other, dict):
@@ -64,15 +64,6 @@ def _first(ours: Any, theirs: Any) -> tuple[_Place, Any, Any] | None:
         elif type(mine) is not type(other) or mine != other:
             return place, mine, other
     return None
-
-
-def _path(place: _Place) -> str:
-    steps = []
-    while place is not None:
-        place, step = place
-        named = isinstance(step, str) and step.isidentifier()
-        steps.append(f".{step}" if named else f"[{json.dumps(step, ensure_ascii=False)}]")
-    return "$" + "".join(reversed(steps))
 
 
 def _text(value: Any) -> str:

@@ -5,7 +5,6 @@ Both sides are streamed; a row is compared as soon as both have reached its id.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from trdinger.legacy.reading import BadValue, convert_row
+from trdinger.legacy.judging import Found, judge
 from trdinger.legacy.source import Source, quoted
 from trdinger.legacy.survey import TableSurvey
 from trdinger.legacy.values import Value
@@ -89,10 +88,13 @@ def _source_rows(source: Source, table: TableSurvey, proof: TableProof) -> Itera
         for rowid, *cells in connection.execute(
             f"SELECT rowid, {columns} FROM {quoted(table.shape.name)} ORDER BY id"
         ):
-            bad: list[BadValue] = []
-            row = convert_row(table.shape, table.present, rowid, cells, converted=Counter(), bad=bad)
+            if rowid in table.rejected:
+                continue
+            found = Found()
+            row = judge(table.shape, table.present, rowid, cells, found=found, rules=table.rules)
             if row is None:
-                proof.add(Difference(proof.table, "missing", f"row {rowid}", bad[0].column, bad[0].value))
+                bad = found.bad[0]
+                proof.add(Difference(proof.table, "missing", f"row {rowid}", bad.column, bad.value))
                 continue
             yield dict(zip(table.present, row, strict=True))
 
@@ -109,7 +111,9 @@ def _target_rows(connection: psycopg.Connection[Any], table: TableSurvey) -> Ite
         cursor.itersize = _FETCH
         cursor.execute(statement)
         for row in cursor:
-            yield {column.name: _plain(cell) for column, cell in zip(table.shape.columns, row, strict=True)}
+            told = {column.name: _plain(cell) for column, cell in zip(table.shape.columns, row, strict=True)}
+            if (told["id"],) not in table.replayed:
+                yield told
 
 
 def _plain(cell: Any) -> Value:

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from trdinger.legacy.reading import BadValue, SeriesReader, Span, increasing, series_reader, times
+from trdinger.legacy.check import unnamed
+from trdinger.legacy.judging import BadValue, Row
+from trdinger.legacy.reading import SeriesReader, Span, increasing, series_reader, times
 from trdinger.legacy.source import Source, quoted
 from trdinger.legacy.survey import SeriesSurvey, TableSurvey, spans
 from trdinger.progress import Progress
@@ -35,13 +39,21 @@ _Cut = list[tuple[Span, int]]
 def verify_series(source: Source, table: TableSurvey, arrow: Any, progress: Progress) -> TableProof:
     """Compare every row of a series table. `arrow` is an ADBC connection to the target.
 
-    Every row of the source is compared or told: their number is held against the file's own count.
+    Every row of the source is compared, told, or known as rejected: their number is held against the
+    file's own count.
     """
     proof = TableProof(table.shape.name)
-    unfit = _Unfit(proof)
-    unfit.tell(table.bad)
+    unfit = _Unfit(proof, table.rejected)
+    if table.unnamed > len(table.rejected):
+        for reject in unnamed(source, table):
+            unfit.tell(reject.reasons)
     held = 0
-    with source.connect() as connection, series_reader(source, table.shape, table.present) as reader:
+    with (
+        source.connect() as connection,
+        series_reader(
+            source, table.shape, table.present, rules=table.rules, without=table.rejected
+        ) as reader,
+    ):
         for series in table.series:
             rows = min(_SLICE_ROWS, max(1, math.ceil(series.rows / _SLICES)))
             cut = list(spans(connection, table, series, rows))
@@ -55,7 +67,7 @@ def verify_series(source: Source, table: TableSurvey, arrow: Any, progress: Prog
             proof.take(part)
             held += target.rows
         unfit.tell(_timeless(connection, table))
-    _unread(table, proof.rows + len(unfit.rows), proof)
+    _unread(table, proof.rows + len(unfit.rows) + len(table.rejected), proof)
     _strangers(arrow, table, held, proof)
     return proof
 
@@ -63,13 +75,14 @@ def verify_series(source: Source, table: TableSurvey, arrow: Any, progress: Prog
 class _Unfit:
     """The rows of the source that the target cannot hold, each told once as missing there."""
 
-    def __init__(self, proof: TableProof) -> None:
-        self.rows: set[int] = set()
+    def __init__(self, proof: TableProof, rejected: frozenset[Row]) -> None:
+        self.rows: set[Row] = set()
         self._proof = proof
+        self._rejected = rejected
 
     def tell(self, bad: Iterable[BadValue]) -> None:
         for one in bad:
-            if one.rowid not in self.rows:
+            if one.rowid not in self.rows and one.rowid not in self._rejected:
                 self.rows.add(one.rowid)
                 self._proof.add(
                     Difference(self._proof.table, "missing", f"row {one.rowid}", one.column, one.value)
@@ -85,6 +98,9 @@ class _Target:
         self.segment = series.segment
         self.schema = table.shape.arrow(names)
         self.rows = 0
+        self._replayed = np.array(
+            [moment for *names, moment in table.replayed if tuple(names) == series.segment], dtype=np.int64
+        )
         self._arrow = arrow
         self._table = table.shape.name
         self._names = names
@@ -101,14 +117,16 @@ class _Target:
             where.append(f"{time} <= ${len(values)}")
         table = self._select(f"WHERE {' AND '.join(where)} ORDER BY {time}", values)
         self.rows += table.num_rows
-        return table
+        return self._without_replayed(table)
 
     def latest(self, limit: int) -> pa.Table:
         """The newest rows, oldest first."""
         time = quoted(self.series.time)
         where, values = self._where()
-        table = self._select(f"WHERE {' AND '.join(where)} ORDER BY {time} DESC LIMIT {limit}", values)
-        return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
+        more = limit + len(self._replayed)
+        table = self._select(f"WHERE {' AND '.join(where)} ORDER BY {time} DESC LIMIT {more}", values)
+        table = self._without_replayed(table).slice(0, limit)
+        return table.take(np.arange(table.num_rows)[::-1])
 
     def key(self, moment: int) -> str:
         """A row's name, from its time."""
@@ -117,6 +135,12 @@ class _Target:
         except OverflowError:  # the target's may be beyond what Python has a word for
             when = f"{moment} µs since 1970"
         return ", ".join([*self.segment, when])
+
+    def _without_replayed(self, table: pa.Table) -> pa.Table:
+        """Less the rows that came later, mended: the source does not have them."""
+        if not len(self._replayed):
+            return table
+        return table.filter(pa.array(~np.isin(times(table, self.series.time), self._replayed)))
 
     def _where(self) -> tuple[list[str], list[object]]:
         where = [f"{quoted(name)} = ${at}" for at, name in enumerate(self.series.segment_by, 1)]
@@ -220,12 +244,14 @@ def _strangers(arrow: Any, table: TableSurvey, held: int, proof: TableProof) -> 
         cursor.execute(f"SELECT {segment}, count(*) FROM {name} GROUP BY {segment}")
         groups = cursor.fetchall()
     known = {series.segment for series in table.series}
+    replayed = Counter(key[:-1] for key in table.replayed)
     for *values, rows in groups:
-        if tuple(values) not in known:
-            proof.add(
-                Difference(proof.table, "extra", f"{', '.join(map(str, values))}: {rows:,} rows of a series")
-            )
-        held += rows if tuple(values) not in known else 0
+        if tuple(values) in known:
+            continue
+        held += rows
+        if strange := rows - replayed[tuple(values)]:
+            name = ", ".join(map(str, values))
+            proof.add(Difference(proof.table, "extra", f"{name}: {strange:,} rows of a series"))
     if count != held:
         key = f"count(*) gives {count:,} rows, reading every range of time {held:,}"
         proof.add(Difference(proof.table, "repeated", key))
