@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from cli.conftest import Target
 from trdinger.sample import spoil
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "json.md"
-ROWS_BY_NAME = re.compile(r"^rows\..*")  # fields that are names of tables
+BY_NAME = re.compile(r"^(rows|rejected|replayed|known|values)\..*")  # names of tables or columns
 
 
 def documented(heading: str) -> set[str]:
@@ -23,10 +24,14 @@ def documented(heading: str) -> set[str]:
     return set(re.findall(r"^\| `([^`]+)` \|", section[1], re.M))
 
 
+def _without_names(found: set[str]) -> set[str]:
+    return {field for field in found if not BY_NAME.match(field)}
+
+
 def answered(done: Done, code: int = 0) -> Any:
     """The answer of a command that ended with the code and said nothing else."""
     assert done.code == code, done
-    assert bool(done.err) is (code == 2)
+    assert bool(done.err) is (code == 2 or "aside" in done.err or "left in" in done.err)
     return done.json
 
 
@@ -39,16 +44,30 @@ def test_a_plan_an_inspection_and_a_backup(source: Path, server: Target) -> None
     assert fields(backup) == documented("backup")
     assert Path(backup["path"]).stat().st_size == backup["bytes"]
     found = answered(here("inspect", source, "--json"))
-    spoil(source, ["number-text"])
+    spoil(source, ["number-text", "json-nan"])
     wrong = answered(here("inspect", source, "--json"), code=7)
-    assert fields(found) | fields(wrong) == documented("inspect")
+    assert _without_names(fields(found) | fields(wrong)) == documented("inspect")
     assert found["problems"] == []
     assert [one["reason"] for one in wrong["problems"]]
 
 
+def test_the_rejects_of_a_move(source: Path, server: Target) -> None:
+    spoil(source, ["number-text"])
+    report = answered(here("migrate", source, "--to", server.address, "--json"), code=7)
+    assert report["result"] == "rejected"
+    path = report["rejects_file"]
+    listed = answered(here("rejects", "list", path, "--json"))
+    assert _without_names(fields(listed)) == documented("rejects list")
+    one = json.loads(Path(path).read_text().splitlines()[1])
+    shown = answered(here("rejects", "show", path, one["table"], one["row"], "--json"))
+    assert _without_names(fields(shown)) == documented("rejects show")
+    left = answered(here("rejects", "replay", path, "--to", server.address, "--plan", "--json"), code=7)
+    assert _without_names(fields(left)) == documented("rejects replay")
+
+
 def test_a_sample(tmp_path: Path) -> None:
     said = answered(here("sample", tmp_path / "a.db", "--rows", 500, "--spoil", "null", "--json"))
-    assert {field for field in fields(said) if not ROWS_BY_NAME.match(field)} == documented("sample")
+    assert _without_names(fields(said)) == documented("sample")
     assert said["rows"]["ohlcv_data"] == 500
     assert {one["kind"] for one in said["spoiled"]} == {"null"}
 

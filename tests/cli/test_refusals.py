@@ -147,13 +147,14 @@ def test_values_that_do_not_fit_are_all_named_before_anything_is_written(
     looked = here("inspect", source, "--json")
     assert looked.code == 7
     found = {(one["table"], one["rowid"], one["column"]) for one in looked.json["problems"]}
-    assert found == {(one.table, one.rowid, one.column) for one in damages}
-    done = here("migrate", source, "--to", server.address)
+    assert found >= {(one.table, one.rowid, one.column) for one in damages}
+    done = here("migrate", source, "--to", server.address, "--strict")
     told(done, 7, "nothing was moved", *(f"{one.table} row {one.rowid}, {one.column}" for one in damages))
     assert server.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
     shown = here("inspect", source)
     assert shown.code == 7
-    assert shown.out.startswith(f"✗ {len(damages)} values of ")
+    assert shown.out.startswith("✗ ")
+    assert " will be set aside." in shown.out.splitlines()[0]
 
 
 def test_an_unknown_kind_of_damage_lists_the_known_ones(tmp_path: Path) -> None:

@@ -44,6 +44,20 @@ def different_report() -> Json:
 
 
 @pytest.fixture
+def rejected_report() -> Json:
+    """A move that was proven and set rows aside."""
+    report = _report()
+    report.checked |= {
+        "rejected": {"ohlcv_data": 1_234},
+        "rejects": [
+            {"table": "ohlcv_data", "column": "open", "reason": "text in a number", "values": 1_000},
+            {"table": "ohlcv_data", "column": "timestamp", "reason": HOSTILE, "values": 235},
+        ],
+    }
+    return report.as_json()
+
+
+@pytest.fixture
 def verify_report() -> Json:
     """What `trdinger verify` reports: one stage, no backup, no sizes of the target."""
     whole = _report()
@@ -76,7 +90,12 @@ def _report() -> Report:
         left_out=["notes"],
         rows=dict.fromkeys(TABLES, ROWS),
         series=dict.fromkeys(SERIES, 4),
-        converted=[{"table": "ohlcv_data", "column": "timestamp", "form": "with an offset", "values": 1204}],
+        checked={
+            "converted": [
+                {"table": "ohlcv_data", "column": "timestamp", "form": "with an offset", "values": 1204}
+            ],
+            "changed": [{"table": "backtest_results", "column": "performance_metrics", "values": 3}],
+        },
         source_bytes=1_849_561_088,
         target_bytes=dict.fromkeys(TABLES, 44_000_000),
         backup="/srv/it's here/trdinger-move/trdinger-20250603T091244Z.db",

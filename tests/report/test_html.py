@@ -53,7 +53,7 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", "".join(self.words))
 
 
-@pytest.fixture(params=["equal_report", "different_report", "verify_report"])
+@pytest.fixture(params=["equal_report", "rejected_report", "different_report", "verify_report"])
 def report(request: pytest.FixtureRequest) -> Json:
     found: Json = request.getfixturevalue(request.param)
     return found

@@ -25,15 +25,17 @@ def fields(value: Any, path: str = "") -> set[str]:
     return set()
 
 
-def test_the_docs_name_every_field_and_no_other(different_report: dict[str, Any]) -> None:
+def test_the_docs_name_every_field_and_no_other(
+    different_report: dict[str, Any], rejected_report: dict[str, Any]
+) -> None:
     documented = re.findall(r"^\| `([^`]+)` \|", DOCS.read_text(encoding="utf-8"), re.M)
     assert len(documented) == len(set(documented))
-    assert set(documented) == fields(different_report)
+    assert set(documented) == fields(different_report) | fields(rejected_report)
 
 
 def test_the_docs_name_every_result_and_every_kind_of_difference() -> None:
     text = DOCS.read_text(encoding="utf-8")
-    for word in ("equal", "different", "unproven", *get_args(What)):
+    for word in ("equal", "rejected", "different", "unproven", *get_args(What)):
         assert f'`"{word}"`' in text
 
 

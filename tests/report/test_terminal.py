@@ -80,6 +80,8 @@ def inspection(**changed: Any) -> Json:
             }
         ],
         "problems": [],
+        "rejected": {},
+        "rejects": [],
         "damage": [],
         "missing_tables": [],
         "strangers": [],
@@ -134,6 +136,16 @@ def test_a_report_says_that_every_cell_is_equal(equal_report: Json, console: Con
     assert "stop the application, then: trdinger rollback" in found
 
 
+def test_a_report_says_what_was_set_aside_and_where(console: Console, rejected_report: Json) -> None:
+    show_report(rejected_report, console)
+    found = text(console)
+    assert found.startswith("✓ Every cell is equal: ")
+    assert "1,234 rows set aside." in " ".join(found.split())
+    assert "text in a number" in found
+    assert rejected_report["rejects_file"] in found
+    assert "Set aside" in found
+
+
 def test_differences_come_first_with_key_column_and_both_values(
     different_report: Json, console: Console
 ) -> None:
@@ -171,11 +183,16 @@ def test_an_inspection_lists_what_does_not_fit(console: Console) -> None:
         "value": "'x'",
         "reason": "no time",
     }
-    show_inspection(inspection(problems=[problem] * 25, strangers=["notes"], others=["view v"]), console)
+    told = {
+        "problems": [problem] * 25,
+        "rejected": {"ohlcv_data": 24},
+        "rejects": [{"table": "ohlcv_data", "column": "timestamp", "reason": "no time", "values": 25}],
+    }
+    show_inspection(inspection(**told, strangers=["notes"], others=["view v"]), console)
     found = text(console)
-    assert found.startswith("✗ 25 values of 20 rows in 1 table will not fit.")
-    assert found.count("48,213") == 20
-    assert "… and 5 more; --json lists all" in found
+    assert found.startswith("✗ 24 rows of 20 rows in 1 table will be set aside.")
+    assert found.count("48213") == 20
+    assert "… and 5 more; a move writes all of them into its rejects file" in found
     assert "--leave-out" in found
 
 
