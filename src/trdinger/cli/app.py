@@ -16,7 +16,19 @@ import typer
 from rich.console import Console
 
 import trdinger
-from trdinger.cli import backup, db, export, inspect, migrate, migrations, rejects, rollback, sample, verify
+from trdinger.cli import (
+    backup,
+    bench,
+    db,
+    export,
+    inspect,
+    migrate,
+    migrations,
+    rejects,
+    rollback,
+    sample,
+    verify,
+)
 from trdinger.cli.options import Json, print_json
 from trdinger.errors import EXIT_CODES, Interrupted, TrdingerError, UsageError
 
@@ -41,6 +53,7 @@ app.command("rollback", short_help="Put the backup of a move back in its place."
 app.add_typer(rejects.app, name="rejects", short_help="Rows that a move set aside: list, show, replay.")
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
 app.add_typer(migrations.app, name="migrations", short_help="Look into a target's ledger of moves.")
+app.add_typer(bench.app, name="bench", short_help="Measure how fast this machine moves a file.")
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")
 
 

@@ -1,0 +1,112 @@
+"""`trdinger bench`: how fast a move is, beside whatever else can bring the same file over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trdinger.bench import BenchOptions
+from trdinger.bench import bench as measure
+from trdinger.bench.place import Place
+from trdinger.cli.options import Json, Quiet, answer, print_json, target
+from trdinger.errors import UsageError
+from trdinger.report.bench import chart, show_bench
+from trdinger.report.progress import choose
+
+_DEFAULT = BenchOptions()
+
+app = typer.Typer(
+    help="Measure how fast this machine moves a file.",
+    epilog="Example: trdinger bench migrate --rows 100000 --repeat 1",
+    rich_markup_mode=None,
+)
+
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="ADDRESS",
+        help="The server on which each run gets a database of its own, dropped after it: its user must be"
+        " allowed to create databases. With embedded: each gets a directory of its own. Default: as for"
+        " migrate.",
+        show_default=False,
+    ),
+]
+Rows = Annotated[int, typer.Option("--rows", help="Candles of the file.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed and rows are the same file, which is kept.")]
+Repeat = Annotated[int, typer.Option("--repeat", help="How often each contestant runs.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="NAME",
+        help="trdinger, replay, duckdb or pgloader; may be repeated. Default: all that are found here.",
+        show_default=False,
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder",
+        metavar="DIRECTORY",
+        help="Where the file is kept and backups go for a while. Default: bench in the user's cache.",
+        show_default=False,
+    ),
+]
+Svg = Annotated[
+    Path | None,
+    typer.Option("--svg", metavar="FILE", help="Write a chart to this file.", show_default=False),
+]
+
+
+@app.command("migrate", short_help="Measure a move beside its limit and its peers.")
+def migrate(
+    *,
+    to: On = None,
+    rows: Rows = _DEFAULT.rows,
+    seed: Seed = _DEFAULT.seed,
+    repeat: Repeat = _DEFAULT.repeat,
+    only: Only = None,
+    folder: Folder = None,
+    svg: Svg = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Move a sample file by every contestant that is here, in turn, and show medians, ratios and CPU.
+
+    Contestants are trdinger; the replay limit, which sends the same rows from memory; DuckDB and pgloader
+    where they are installed. Ends with 6 if a move of ours is not proven equal.
+
+    \b
+    Examples:
+      trdinger bench migrate --rows 100000 --repeat 1
+      trdinger bench migrate --to postgresql://postgres@localhost/postgres --svg bench.svg
+    """
+    address, connecting = target(to)
+    if address.kind == "sqlite":
+        raise UsageError("SQLite is no target.", hint="Name --to postgresql://… or --to embedded:")
+    options = BenchOptions(
+        rows=rows,
+        seed=seed,
+        repeat=repeat,
+        only=tuple(only) if only else _DEFAULT.only,
+        folder=(folder or _DEFAULT.folder).absolute(),
+    )
+    with choose(quiet=quiet, json=as_json) as progress:
+        result = measure(Place(address, connecting, options.folder), options, progress).as_json()
+        progress.end()
+    if svg is not None:
+        svg.write_text(chart(result), encoding="utf-8")
+    if as_json:
+        print_json(result)
+    else:
+        show_bench(result, answer())
+
+
+@app.callback(invoke_without_command=True)
+def _group(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())  # noqa: T201
+        raise typer.Exit(UsageError.exit_code)
