@@ -55,8 +55,6 @@ FORMS = {
     "time-with-offset": "time with an offset",
     "time-epoch-seconds": "epoch seconds",
     "time-epoch-milliseconds": "epoch milliseconds",
-    "json-nan": "NaN or Infinity in JSON, which became null",
-    "json-infinity": "NaN or Infinity in JSON, which became null",
 }
 CHILDREN = [
     ("generated_strategies", "backtest_result_id", "backtest_results"),

@@ -98,10 +98,10 @@ def judge(
             bad.append(BadValue(shape.name, row, name, show(stored), misfit.reason))
             continue
         values.append(value)
-        if kind is not None:
-            kinds.append((name, kind))
         if kind == CONSTANTS and isinstance(stored, Text):
             changes += [Change(shape.name, row, name, *one) for one in constants(stored.decode())]
+        elif kind is not None:
+            kinds.append((name, kind))
     if bad:
         given = dict(more or {}) | dict(zip(names, cells, strict=True))
         found.rejects.append(Reject(shape.name, row, given, tuple(bad)))
