@@ -185,3 +185,16 @@ def _ledger(database: Database) -> list[tuple[object, ...]]:
             "SELECT id, backup, finished, (SELECT count(*) FROM trdinger_ledger.unit WHERE move = id),"
             " (SELECT count(*) FROM trdinger_ledger.step WHERE move = id) FROM trdinger_ledger.move"
         ).fetchall()
+
+
+def test_backups_of_moves_that_were_stopped_before_they_copied_are_named(
+    database: Database, source: Path
+) -> None:
+    stopped = subprocess.run(command(source, database, at=["Check", 1]), check=False, capture_output=True)
+    assert stopped.returncode == -signal.SIGKILL
+    (left,) = source.with_name("trdinger-move").glob("*.db")
+    heard = Heard()
+    report = move(source, database, heard=heard)
+    assert report.equal
+    assert Path(report.backup) != left
+    assert any("holds 1 older backup" in sentence for sentence in heard.sentences)

@@ -9,6 +9,7 @@ before the copy is whole, on the disk, and was opened.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import math
 import os
@@ -51,6 +52,12 @@ class Backup:
     def source(self) -> Source:
         """The copy as a source: nobody writes to it."""
         return Source(self.path, immutable=True)
+
+    def others(self, source: Source) -> list[Path]:
+        """Earlier backups of that source in the same folder, oldest first."""
+        dated = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z*.db"
+        found = self.path.parent.glob(f"{glob.escape(source.path.stem)}-{dated}")
+        return sorted(path for path in found if path != self.path)
 
     def verify(self) -> None:
         """Raise SourceError unless the copy is there and unchanged."""

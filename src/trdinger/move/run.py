@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -111,9 +112,12 @@ class _Run:
     def _back_up(self) -> tuple[Backup, Survey]:
         source, resumed = self.plan.survey.source, self.plan.resumed
         if resumed is None:
-            with self._stage("Back up", total=self.plan.survey.bytes, measure="bytes"):
+            with self._stage("Back up", total=self.plan.survey.bytes, measure="bytes") as stage:
                 backup = back_up(source, self.plan.workdir, tell=self.progress.advance)
                 held = survey(backup.source)
+                if others := backup.others(source):
+                    stage.said.append(_older(others))
+                    self.progress.say(stage.said[-1])
         else:
             with self._stage("Back up", total=None) as stage:
                 backup = resumed.backup
@@ -255,6 +259,15 @@ class _Run:
         with Stage(name).timed() as stage:
             yield stage
         self.report.stages.append(stage)
+
+
+def _older(backups: list[Path]) -> str:
+    many = f"{len(backups)} older backup{'s' * (len(backups) > 1)}"
+    size = sum(path.stat().st_size for path in backups)
+    return (
+        f"{backups[0].parent} holds {many}, too ({size:,} bytes). One of a move that was stopped before it"
+        " copied is needed by nothing."
+    )
 
 
 def _goes_on(move: Move) -> str:
