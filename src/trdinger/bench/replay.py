@@ -32,7 +32,7 @@ _WRITE_BYTES = 4 << 20  # of one CopyData message, as a move's
 class _Ready:
     table: str
     columns: tuple[str, ...]
-    data: bytearray | bytes | memoryview
+    data: bytearray | memoryview
 
 
 def replay(file: Path, database: Database, server: int | None, *, connections: int) -> Clock:

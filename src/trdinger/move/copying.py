@@ -42,7 +42,7 @@ class Encoded:
 
     unit: SeriesUnit
     columns: tuple[str, ...]
-    data: bytearray
+    data: bytearray | memoryview
     rows: int
     ordered: bool
 
