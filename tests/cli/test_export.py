@@ -11,6 +11,7 @@ import pytest
 from cli.command import fields, here
 from cli.conftest import SECRETS, Moved, Target
 from cli.test_json import documented
+from trdinger.sample import spoil
 
 
 def test_a_move_and_an_export_say_the_same_of_the_same_rows(moved: Moved, tmp_path: Path) -> None:
@@ -36,6 +37,7 @@ def test_a_plan_writes_nothing(moved: Moved, tmp_path: Path) -> None:
     assert done.out.startswith(f"✓ {moved.rows} would be written; nothing was.")
     told = here("export", back, "--from", moved.target.address, "--plan", "--json")
     assert fields(told.json) == documented("export --plan")
+    assert told.json["format"] == "sqlite"
     assert told.json["writes"] is False
     assert list(tmp_path.iterdir()) == []
 
@@ -83,4 +85,59 @@ def test_a_database_without_our_tables_ends_with_5(server: Target, tmp_path: Pat
     assert "\n  → " in done.sentence
     said = {"empty": "holds none of Trdinger's tables", "nowhere": "has no such database"}
     assert said[what] in done.sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+def test_files_for_other_programs_are_written_and_told(moved: Moved, tmp_path: Path, form: str) -> None:
+    out = tmp_path / "out"
+    planned = here("export", out, "--format", form, "--from", moved.target.address, "--plan", "--json")
+    assert fields(planned.json) == documented("export --plan")
+    assert list(tmp_path.iterdir()) == []
+    done = here("export", out, "--format", form, "--from", moved.target.address)
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"✓ {moved.rows} in 9 files.")
+    assert not any(secret in done.out + done.err for secret in SECRETS)
+    assert not any(secret in (out / "manifest.json").read_text("utf-8") for secret in SECRETS)
+    told = here(
+        *("export", tmp_path / "one", "--format", form, "--from", moved.target.address),
+        *("--table", "ohlcv_data", "--json"),
+    )
+    assert (told.code, told.err) == (0, "")
+    assert {field for field in documented("export --format") if not field.startswith("not_held[]")} == fields(
+        told.json
+    )
+    assert [one["table"] for one in told.json["tables"]] == ["ohlcv_data"]
+
+
+def test_a_sqlite_file_is_named_by_its_path_or_address(source: Path, tmp_path: Path) -> None:
+    for number, name in enumerate((source, f"sqlite:///{source}", source.name)):
+        done = here("export", tmp_path / str(number), "--format", "csv", "--from", name)
+        assert done.code == 0, done.err
+        assert f"From        {name if name == source.name else source}" in done.out
+    spoil(source, ["number-text"])
+    done = here("export", tmp_path / "bad", "--format", "csv", "--from", source, "--json")
+    assert done.code == 7
+    assert fields(done.json) == documented("export --format")
+    listed = here("rejects", "list", tmp_path / "bad" / "rejects.jsonl")
+    assert "text in a number" in listed.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--format", "xml"), 2, "xml"),
+        (("--format", "csv", "--table", "candles"), 2, "Tables are: ohlcv_data, "),
+        (("--table", "ohlcv_data"), 2, "Leave --table out"),
+        (("--format", "csv", "--from", "sqlite:///nowhere.db"), 4, "There is no file nowhere.db"),
+        (("--from", "sqlite:///nowhere.db"), 2, "trdinger backup"),
+    ],
+)
+def test_what_cannot_be_written_is_told(
+    arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    done = here("export", tmp_path / "out", *arguments)
+    assert done.code == code, done
+    assert said in done.sentence
+    assert "\n  → " in done.sentence
     assert list(tmp_path.iterdir()) == []

@@ -114,6 +114,7 @@ UPDATE ohlcv_data SET created_at = 'infinity', high = 'NaN' WHERE open = 3;
 UPDATE ohlcv_data SET volume = '-0.0', high = 'Infinity' WHERE open = 4;
 UPDATE funding_rate_data SET mark_price = 'NaN';
 UPDATE ga_experiments SET config = '0.12345678901234567890' WHERE name = 'two';
+UPDATE ga_experiments SET config = '1e400' WHERE name = 'one';
 INSERT INTO ohlcv_data (symbol, timeframe, timestamp, open, high, low, close, volume)
 VALUES ('BTC/USDT', '1h', 'infinity', 1, 1, 1, 1, 1), ('OLD', '1h', '0044-03-15 BC', 1, 1, 1, 1, 1),
        ('OLD', '1h', '20000-01-01', 1, 1, 1, 1, 1), ('EDGE', '1h', '0001-01-01', 1, 1, 1, 1, 1),
@@ -140,6 +141,7 @@ def test_what_sqlite_cannot_hold_is_listed_and_all_else_is_there(few: Database, 
         ("ohlcv_data", "volume", "-0.0"): "0.0",
         ("funding_rate_data", "mark_price", "NaN"): "null",
         ("ga_experiments", "config", "0.12345678901234567890"): "0.12345678901234568",
+        ("ga_experiments", "config", "1" + "0" * 400): None,
     }
     with closing(sqlite3.connect(back)) as file:
         opens = [row[0] for row in file.execute("SELECT open FROM ohlcv_data WHERE symbol = 'BTC/USDT'")]

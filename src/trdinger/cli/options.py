@@ -11,6 +11,8 @@ from rich.console import Console
 
 from trdinger.engine.address import Address
 from trdinger.engine.connect import ConnectionOptions
+from trdinger.errors import UsageError
+from trdinger.schema.shape import TableShape, shapes
 from trdinger.settings import load
 
 _ENDLESS = 1 << 20  # cells of a line where nothing is wrapped
@@ -54,6 +56,25 @@ TextNumbers = Annotated[
     bool,
     typer.Option("--text-numbers", help="Take text that is a number, in a number's column, for that number."),
 ]
+
+Tables = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--table", metavar="TABLE", help="Only this table; may be repeated. Default: all.", show_default=False
+    ),
+]
+
+
+def chosen(names: list[str] | None) -> tuple[TableShape, ...]:
+    """The tables of these names, all for None, parents before children. Raises UsageError."""
+    known = shapes()
+    unknown = [name for name in names or () if name not in {shape.name for shape in known}]
+    if unknown:
+        raise UsageError(
+            f"{', '.join(unknown)}: no table of Trdinger's.",
+            hint=f"Tables are: {', '.join(shape.name for shape in known)}.",
+        )
+    return tuple(shape for shape in known if names is None or shape.name in names)
 
 
 def target(named: str | None) -> tuple[Address, ConnectionOptions]:

@@ -55,6 +55,7 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """The plan for programs."""
         return {
+            "format": "sqlite",
             "source": self.database,
             "server": self.server,
             "path": str(self.path),
@@ -98,6 +99,7 @@ class Exported:
         """The answer for programs."""
         return {
             "result": "equal" if self.equal else "different",
+            "format": "sqlite",
             "source": self.database,
             "server": self.server,
             "path": str(self.path),
@@ -142,7 +144,7 @@ def export(database: Database, path: Path, progress: Progress) -> Exported:
         planned = _plan(moment, path)
         _room(planned)
         done = Exported(
-            planned.database, planned.server, path, planned.held, same_moment=moment.name is not None
+            planned.database, planned.server, path, planned.held, same_moment=moment.shared is not None
         )
         progress.stage("Write", total=sum(one.rows for one in planned.held))
         _tables(part)
@@ -150,11 +152,11 @@ def export(database: Database, path: Path, progress: Progress) -> Exported:
             done.rows[held.shape.name], done.lost[held.shape.name] = _write(
                 moment, held, part, path, progress
             )
-        if moment.name is None:
+        if moment.shared is None:
             reading.close()
         _indexes(part, progress)
         done.bytes = part.stat().st_size
-        seen = database if moment.name is None else database.at(moment.name)
+        seen = database if moment.shared is None else database.at(moment.shared)
         proof = verify(survey(Source(part, immutable=True)), seen, progress)
         done.proofs, done.structure = proof.tables, proof.structure
     done.seconds = time.perf_counter() - begun
@@ -167,7 +169,7 @@ def _plan(moment: Snapshot, path: Path) -> Plan:
         one.rows * _ROW_BYTES if one.shape.series else moment.bytes(one.shape) * _UNPACKED for one in held
     )
     free = shutil.disk_usage(path.parent).free
-    return Plan(str(moment.database), str(moment.database.capabilities), path, held, size, free)
+    return Plan(moment.source, moment.server, path, held, size, free)
 
 
 def _room(planned: Plan) -> None:

@@ -8,11 +8,13 @@ such a file cannot hold is never changed silently: a row is left out or a cell i
     NaN where null may be                                        the cell becomes null
     -0.0                                                         the cell becomes 0.0
     a bare number as JSON with more digits than a float has      the cell becomes that float
+    a bare number as JSON beyond every float                     the row is left out
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -44,7 +46,7 @@ class Unheld:
     """A value that the file cannot hold. became: what stands for it; None where its row was left out."""
 
     table: str
-    row: int
+    row: int | str
     column: str
     value: str
     reason: str
@@ -52,7 +54,8 @@ class Unheld:
 
     def __str__(self) -> str:
         what = "its row was left out" if self.became is None else f"it became {self.became}"
-        return f"{self.table} row {self.row}, {self.column}: {self.value}: {self.reason}; {what}"
+        why = self.reason if self.value in self.reason else f"{self.value}: {self.reason}"
+        return f"{self.table} row {self.row}, {self.column}: {why}; {what}"
 
 
 @dataclass
@@ -65,19 +68,8 @@ class Lost:
 
 def in_form(shape: TableShape, page: pa.Table, lost: Lost) -> pa.Table:
     """The rows of a page as SQLite is given them, all columns of the shape; adds to `lost` what is lost."""
-    out = np.zeros(page.num_rows, dtype=np.bool_)
+    page = holdable(shape, page, lost, numbers=False)
     ids = page.column("id")
-    for column in shape.columns:
-        bad, reason = _unheld(column, page.column(column.name))
-        if bad is not None:
-            out |= bad
-            for at in np.flatnonzero(bad):
-                shown = show(column, page.column(column.name)[int(at)])
-                lost.unheld.append(Unheld(shape.name, ids[int(at)].as_py(), column.name, shown, reason))
-    if out.any():
-        lost.left_out.append(page.filter(pa.array(out)))
-        page = page.filter(pa.array(~out))
-        ids = page.column("id")
     arrays = []
     for column in shape.columns:
         array, changes = _FORMS[column.kind](page.column(column.name))
@@ -87,6 +79,26 @@ def in_form(shape: TableShape, page: pa.Table, lost: Lost) -> pa.Table:
             for at, was, reason, became in changes
         ]
     return pa.Table.from_arrays(arrays, names=list(shape.column_names))
+
+
+def holdable(shape: TableShape, page: pa.Table, lost: Lost, *, numbers: bool) -> pa.Table:
+    """The rows of a page that a file can hold; `lost` gets the others.
+
+    numbers: whether it holds every number, as a SQLite file of the application does not.
+    """
+    out = np.zeros(page.num_rows, dtype=np.bool_)
+    ids = page.column("id")
+    for column in shape.columns:
+        bad, reason = _unheld(column, page.column(column.name), numbers=numbers)
+        if bad is not None:
+            out |= bad
+            for at in np.flatnonzero(bad):
+                shown = show(column, page.column(column.name)[int(at)])
+                lost.unheld.append(Unheld(shape.name, ids[int(at)].as_py(), column.name, shown, reason))
+    if not out.any():
+        return page
+    lost.left_out.append(page.filter(pa.array(out)))
+    return page.filter(pa.array(~out))
 
 
 def show(column: Column, cell: pa.Scalar) -> str:
@@ -112,14 +124,17 @@ def in_ascii(text: str) -> str:
 _Changes = Iterable[tuple[int, str, str, str]]  # place, what it was, why it could not stay, what it became
 
 
-def _unheld(column: Column, array: pa.ChunkedArray) -> tuple[_Mask | None, str]:
+def _unheld(column: Column, array: pa.ChunkedArray, *, numbers: bool) -> tuple[_Mask | None, str]:
     if column.kind == "time":
         moments = array.cast(pa.int64()).fill_null(0).to_numpy()
         bad = (moments < _YEAR_ONE) | (moments >= _YEAR_10000)
-        return (bad if bad.any() else None), "SQLite's times are in the years 1 to 9999"
-    if column.kind == "float" and not column.nullable:
+        return (bad if bad.any() else None), "a time in none of the years 1 to 9999"
+    if column.kind == "float" and not column.nullable and not numbers:
         bad = np.isnan(array.to_numpy())
         return (bad if bad.any() else None), "SQLite makes null of it, and null may not be here"
+    if column.kind == "json" and not numbers:
+        bad = np.array([_is_huge(text) for text in array.to_pylist()], dtype=np.bool_)
+        return (bad if bad.any() else None), "SQLite keeps a bare number as a float, and none is that large"
     return None, ""
 
 
@@ -150,6 +165,11 @@ def _json(array: pa.ChunkedArray) -> tuple[Any, _Changes]:
         if became is not None:
             changes.append((int(at), texts[at] or "", "SQLite keeps a bare number as a float", became))
     return pa.array(texts, pa.string()), changes
+
+
+def _is_huge(text: str | None) -> bool:
+    """Whether a document is a bare number beyond every float."""
+    return text is not None and text[:1] in "-0123456789" and math.isinf(float(text))
 
 
 def _as_number(text: str) -> str | None:

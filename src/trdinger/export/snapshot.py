@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +18,9 @@ from psycopg import sql
 
 from trdinger.engine.connect import Database
 from trdinger.errors import TargetError
+from trdinger.export.form import Unheld
 from trdinger.legacy.source import quoted
+from trdinger.progress import Progress
 from trdinger.schema.shape import TableShape
 
 PAGE_ROWS = 100_000  # rows of a page of a series: some 10 MB as Arrow
@@ -45,12 +48,22 @@ class Held:
 
 
 class Snapshot:
-    """A database at one moment. name: by which other connections may see the same; None on one session."""
+    """A database at one moment. shared: by which other connections see the same; None on one session."""
 
     def __init__(self, connection: Any, database: Database, name: str | None) -> None:
         self._connection = connection
         self.database = database
-        self.name = name
+        self.shared = name
+
+    @property
+    def source(self) -> str:
+        """The database as people call it; no secrets."""
+        return str(self.database)
+
+    @property
+    def server(self) -> str:
+        """What its server runs."""
+        return str(self.database.capabilities)
 
     def held(self, shapes: Sequence[TableShape]) -> tuple[Held, ...]:
         """What it holds of these tables. Raises TargetError where it lacks one, or a column.
@@ -82,6 +95,11 @@ class Snapshot:
                     hint=_UPGRADE,
                 )
         return tuple(self._held(shape) for shape in there)
+
+    def prepare(self, folder: Path, progress: Progress) -> list[Unheld]:
+        """Nothing: what a database holds fits."""
+        del folder, progress
+        return []
 
     def pages(self, held: Held) -> Iterator[pa.Table]:
         """Every row of a table; times may be infinite, or in any year that PostgreSQL knows.

@@ -70,6 +70,35 @@ def show_export(done: dict[str, Any], console: Console) -> None:
     layout.listing(console, "The database's structure", done["structure"])
 
 
+def show_written(done: dict[str, Any], console: Console) -> None:
+    """What was written into a folder for other programs."""
+    rows = sum(table["rows"] for table in done["tables"])
+    files = figures.counted(len(done["tables"]), "file")
+    sentence = f"{figures.counted(rows, 'row')} in {files}."
+    if done["not_held"]:
+        left_out = sum(table["rows_left_out"] for table in done["tables"])
+        sentence += f" {figures.counted(left_out, 'row')} left out."
+    layout.title(console, sentence, good=not done["not_held"])
+    layout.facts(
+        console,
+        [
+            ("From", done["source"]),
+            ("Server", done["server"]),
+            ("To", done["path"]),
+            ("Size", figures.size(done["bytes"])),
+            ("Time", figures.duration(done["seconds"])),
+        ],
+    )
+    table = layout.table("File", ">Rows", ">Left out", ">Size")
+    for each in done["tables"]:
+        left_out = figures.count(each["rows_left_out"]) if each["rows_left_out"] else ""
+        layout.row(table, each["file"], figures.count(each["rows"]), left_out, figures.size(each["bytes"]))
+    layout.show(console, table)
+    listed = [one["sentence"] for one in done["not_held"]]
+    layout.listing(console, "What does not fit", listed[:_LISTED])
+    layout.more(console, len(listed) - _LISTED, "; manifest.json lists all")
+
+
 def _verdict(done: dict[str, Any]) -> str:
     rows = sum(table["rows_compared"] for table in done["tables"])
     cells = sum(table["cells_compared"] for table in done["tables"])
