@@ -182,6 +182,27 @@ def test_changes_are_handed_on_with_their_place(sample: File) -> None:
     assert found.rejects == 0
 
 
+def test_what_was_changed_or_converted_in_a_row_that_goes_for_its_key_or_parent_is_not_told(
+    file: File,
+) -> None:
+    for table in ("strategy_templates", "generated_strategies", "ohlcv_data"):
+        file.untyped(table)
+    file.insert(
+        "strategy_templates", *({"name": "a", "config_json": "[NaN]", "is_public": 1.0} for _ in "ab")
+    )
+    file.insert("generated_strategies", {"experiment_id": 9, "gene_data": "[NaN]", "generation": 1.0})
+    file.candles({"open": 1}, {"open": 2})
+    found, kept = look(file)
+    assert found.rejected == {"strategy_templates": {2}, "generated_strategies": {1}, "ohlcv_data": {2}}
+    assert kept.changes == [Change("strategy_templates", 1, "config_json", "$[0]", "NaN")]
+    assert found.changed == {("strategy_templates", "config_json"): 1}
+    assert found.converted == {
+        ("strategy_templates", "config_json", "NaN or Infinity in JSON, which became null"): 1,
+        ("strategy_templates", "is_public", "float in a boolean column"): 1,
+        ("ohlcv_data", "open", "integer in a float column"): 1,
+    }
+
+
 def test_too_many_rejects_end_the_check_early(file: File) -> None:
     file.untyped()
     file.candles(*({"open": "x"} for _ in range(9)))

@@ -135,6 +135,7 @@ class _Checking:
         self.stays = stays
         self.at_most = at_most
         self.found = Check()
+        self._changing: list[Row] = []  # rows of the table at hand in whose documents something becomes null
 
     def run(self) -> Check:
         for table in self.survey.tables:
@@ -147,6 +148,7 @@ class _Checking:
                     self._repeat(
                         orphans(connection, self.survey, table, reference, self.found.rejected), connection
                     )
+                self._changes(table, connection)
         return self.found
 
     def _take(self, table: TableSurvey, found: Found, rows: int) -> None:
@@ -154,9 +156,7 @@ class _Checking:
         name = table.shape.name
         for (column, kind), count in found.converted.items():
             self.found.converted[name, column, kind] += count
-        for change in found.changes:
-            self.found.changed[name, change.column] += 1
-            self.keeper.change(change)
+        self._changing += {change.row for change in found.changes}
         for reject in found.rejects:
             self._reject(reject)
         self.found.rows[name] += rows
@@ -186,9 +186,30 @@ class _Checking:
                 continue
             table = self.survey.table(bad.table)
             assert table is not None
-            cells = connection.execute(f"{_select(table)} WHERE rowid = ?", (bad.rowid,)).fetchone()
-            values: dict[str, Stored] = dict(zip(table.present, cells[1:], strict=True))
+            cells, found = self._again(table, bad.rowid, connection)
+            self.found.converted -= Counter(
+                {(bad.table, *converted): count for converted, count in found.converted.items()}
+            )
+            values: dict[str, Stored] = dict(zip(table.present, cells, strict=True))
             self._reject(Reject(bad.table, bad.rowid, values, (bad,)))
+
+    def _changes(self, table: TableSurvey, connection: sqlite3.Connection) -> None:
+        """Tell what becomes null in the rows that stay. Reads them again: of one row it may be very much."""
+        rows, self._changing = self._changing, []
+        for row in rows:
+            if row not in self.found.rejected[table.shape.name]:
+                _, found = self._again(table, row, connection)
+                for change in found.changes:
+                    self.found.changed[change.table, change.column] += 1
+                    self.keeper.change(change)
+
+    @staticmethod
+    def _again(table: TableSurvey, row: Row, connection: sqlite3.Connection) -> tuple[list[Stored], Found]:
+        """A row that fits by itself: its values, and what judging it finds."""
+        _, *cells = connection.execute(f"{_select(table)} WHERE rowid = ?", (row,)).fetchone()
+        found = Found()
+        judge(table.shape, table.present, row, cells, found=found, rules=table.rules)
+        return cells, found
 
     def _series_table(self, table: TableSurvey) -> None:
         shape, source = table.shape, self.survey.source
