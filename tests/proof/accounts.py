@@ -164,8 +164,9 @@ class _Judge:
             value = [mine[each].value for each in key]
             for other, cells in self._moved():
                 if [cells[each].value for each in key] == value:
-                    earlier = (cells["id"].value, other) < (mine["id"].value, row)
-                    if earlier == (self.stays == "first"):
+                    earlier = other < row or cells["id"].value < mine["id"].value
+                    later = other > row or cells["id"].value > mine["id"].value
+                    if earlier if self.stays == "first" else later:
                         return True
         return False
 
