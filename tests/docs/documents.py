@@ -34,7 +34,14 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        return self.info == "sh"
+        return self.info in {"sh", "python"}
+
+    @property
+    def command(self) -> list[str]:
+        """What runs it until a part of it fails."""
+        if self.info == "python":
+            return [sys.executable, "-c", self.text]
+        return ["/bin/sh", "-eu", "-c", self.text]
 
 
 def name(document: Path) -> str:

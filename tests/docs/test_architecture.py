@@ -38,7 +38,7 @@ def rooms() -> set[str]:
 def documented() -> list[tuple[int, str]]:
     """Step and name of each room in ARCHITECTURE.md's table."""
     text = (REPOSITORY / "ARCHITECTURE.md").read_text("utf-8")
-    return [(int(step), room) for step, room in re.findall(r"(?m)^\| (\d) \| `(\w+)` \|", text)]
+    return [(int(step), room) for step, room in re.findall(r"(?m)^\| (\d+) \| `(\w+)` \|", text)]
 
 
 def test_every_room_is_described_once_and_no_other() -> None:

@@ -1,0 +1,18 @@
+"""`trdinger.open`: a store by its address, with the settings that the commands have, too."""
+
+from __future__ import annotations
+
+from trdinger.settings import load
+from trdinger.store.opening import open_store
+from trdinger.store.store import Store
+
+
+def open(address: str | None = None) -> Store:  # noqa: A001  # read as trdinger.open
+    """The store at `address`: postgresql://…, sqlite:///…, or embedded:[DIRECTORY].
+
+    Without one: what DATABASE_URL or DB_HOST names if that is PostgreSQL, else the embedded TimescaleDB.
+    An embedded one is started if none serves that directory, and ends with the store.
+    Raises UsageError for what is no address, SettingsError, SourceError, TargetError.
+    """
+    settings = load()
+    return open_store(settings.target(address), settings.options)

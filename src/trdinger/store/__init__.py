@@ -1,0 +1,4 @@
+"""Market data as Arrow, out of TimescaleDB, PostgreSQL or a SQLite file: the same answers from each.
+
+Questions are answered here; writing, aggregates and the archive are not here yet.
+"""

@@ -1,0 +1,132 @@
+"""A store's side on PostgreSQL, with or without TimescaleDB: Arrow batches over ADBC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from trdinger.declaration import OHLCV, Series
+from trdinger.engine.connect import Database
+from trdinger.engine.failures import speaking
+from trdinger.errors import TargetError
+from trdinger.schema.shape import shape
+from trdinger.series.bars import COUNT, TIME
+from trdinger.series.timeframes import origin, width
+from trdinger.store.side import Between, Held
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@contextmanager
+def postgres_side(database: Database) -> Iterator[Postgres]:
+    """One database over one connection. Raises TargetError, also where Trdinger's tables are not there."""
+    capabilities = database.capabilities  # before a connection is held: there may be only one
+    with database.arrow() as arrow:
+        side = Postgres(database, arrow, buckets=capabilities.has("hypertables"))
+        side.require_tables()
+        yield side
+
+
+class Postgres:
+    """What is asked of PostgreSQL. buckets: it has time_bucket, first and last."""
+
+    def __init__(self, database: Database, arrow: Any, *, buckets: bool) -> None:
+        self._database = database
+        self._arrow = arrow
+        self._buckets = buckets
+
+    def require_tables(self) -> None:
+        """Raise TargetError where the database holds no candles' table."""
+        if self._ask("SELECT to_regclass('ohlcv_data')::text", []).column(0)[0].as_py() is None:
+            raise TargetError(
+                f"{self._database} holds none of Trdinger's tables.",
+                hint="Move a file into it (trdinger migrate), or name another database.",
+            )
+
+    def rows(
+        self, series: Series, segment: tuple[str, ...], between: Between, columns: Sequence[str]
+    ) -> pa.Table:
+        where, values = _where(series, segment, between)
+        return self._select(series, columns, f"WHERE {where} ORDER BY {series.time}", values)
+
+    def latest(
+        self, series: Series, segment: tuple[str, ...], count: int, columns: Sequence[str]
+    ) -> pa.Table:
+        where, values = _where(series, segment, Between())
+        newest_first = f"WHERE {where} ORDER BY {series.time} DESC LIMIT {count:d}"
+        table = self._select(series, columns, newest_first, values)
+        return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
+
+    def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
+        if not self._buckets:
+            return None
+        where, values = _where(OHLCV, segment, between)
+        size = timedelta(microseconds=width(timeframe))
+        statement = (
+            f"SELECT time_bucket(INTERVAL '{size.total_seconds():.0f} seconds', timestamp,"
+            f" TIMESTAMPTZ '{_moment(origin(timeframe)).isoformat()}') AS timestamp,"
+            " first(open, timestamp) AS open, max(high) AS high, min(low) AS low,"
+            " last(close, timestamp) AS close, sum(volume ORDER BY timestamp) AS volume,"
+            f" count(*)::int AS {COUNT} FROM ohlcv_data WHERE {where} GROUP BY 1 ORDER BY 1"
+        )
+        table = self._ask(statement, values)
+        return table.set_column(0, "timestamp", table.column(0).cast(TIME))
+
+    def held(self, series: Series) -> list[Held]:
+        names = series.segment_by
+        listed, last = ", ".join(names), ", ".join(f"w.{name}" for name in names)
+        # The key's index is asked for the next series after the last one: no scan, no DISTINCT.
+        statement = f"""
+            WITH RECURSIVE w AS (
+                (SELECT {listed} FROM {series.table} ORDER BY {listed} LIMIT 1)
+                UNION ALL
+                SELECT n.* FROM w, LATERAL (
+                    SELECT {listed} FROM {series.table} WHERE ({listed}) > ({last}) ORDER BY {listed} LIMIT 1
+                ) AS n
+            )
+            SELECT {listed}, (SELECT min({series.time}) FROM {series.table} AS t WHERE {_same(names)}),
+                   (SELECT max({series.time}) FROM {series.table} AS t WHERE {_same(names)})
+            FROM w"""
+        found = self._ask(statement, []).to_pylist()
+        return [_held(names, list(one.values())) for one in found]
+
+    def counts(self, series: Series) -> dict[tuple[str, ...], int]:
+        listed = ", ".join(series.segment_by)
+        found = self._ask(f"SELECT {listed}, count(*) FROM {series.table} GROUP BY {listed}", [])
+        return {tuple(names): rows for *names, rows in (one.values() for one in found.to_pylist())}
+
+    def _select(self, series: Series, columns: Sequence[str], rest: str, values: list[object]) -> pa.Table:
+        table = self._ask(f"SELECT {', '.join(columns)} FROM {series.table} {rest}", values)
+        return table.cast(shape(series.table).arrow(tuple(columns)))
+
+    def _ask(self, statement: str, values: list[object]) -> pa.Table:
+        with speaking(self._database), self._arrow.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetch_arrow_table()
+
+
+def _where(series: Series, segment: tuple[str, ...], between: Between) -> tuple[str, list[object]]:
+    values: list[object] = [*segment]
+    where = [f"{name} = ${at}" for at, name in enumerate(series.segment_by, 1)]
+    for moment, sign in ((between.start, ">="), (between.end, "<")):
+        if moment is not None:
+            values.append(_moment(moment))
+            where.append(f"{series.time} {sign} ${len(values)}")
+    return " AND ".join(where), values
+
+
+def _same(names: tuple[str, ...]) -> str:
+    return " AND ".join(f"t.{name} = w.{name}" for name in names)
+
+
+def _held(names: tuple[str, ...], values: list[Any]) -> Held:
+    first, last = ((moment - _EPOCH) // timedelta(microseconds=1) for moment in values[len(names) :])
+    return Held(tuple(values[: len(names)]), first, last)
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,51 @@
+"""What a store asks of a database, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from trdinger.declaration import Series
+
+
+@dataclass(frozen=True)
+class Held:
+    """One series that is there. first and last in microseconds since 1970 UTC."""
+
+    segment: tuple[str, ...]
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Between:
+    """start <= time < end, in microseconds since 1970 UTC; None leaves that end open."""
+
+    start: int | None = None
+    end: int | None = None
+
+
+class Side(Protocol):
+    """A database with series. Rows come sorted by time, oldest first, in the declaration's types."""
+
+    def rows(
+        self, series: Series, segment: tuple[str, ...], between: Between, columns: Sequence[str]
+    ) -> pa.Table:
+        """The rows of one series in a range of time."""
+
+    def latest(
+        self, series: Series, segment: tuple[str, ...], count: int, columns: Sequence[str]
+    ) -> pa.Table:
+        """The newest `count` rows of one series."""
+
+    def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
+        """Bars of a coarser timeframe, as `series.bars.derived` gives them; None if it cannot make them."""
+
+    def held(self, series: Series) -> list[Held]:
+        """Every series of a table, by its segment. A walk over the key: as long as there are series."""
+
+    def counts(self, series: Series) -> dict[tuple[str, ...], int]:
+        """The rows of each series."""

@@ -1,0 +1,314 @@
+"""The face of the store: candles, funding rates, open interest, joined frames, and what there is.
+
+    with trdinger.open("postgresql://trader@db.example/trdinger") as store:
+        frame = store.candles("BTC/USDT:USDT", "4h", start, end).to_pandas()
+
+Times are aware datetimes; a range is start <= time < end, and None leaves that end open. Prices are in
+the quote currency, volumes in base units. An answer without rows has its columns all the same.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, SERIES, Series
+from trdinger.errors import UsageError
+from trdinger.schema.shape import shape
+from trdinger.series import timeframes as frames
+from trdinger.series.bars import PRICES, derived, whole
+from trdinger.series.joins import as_of, on_close
+from trdinger.store.frame import Frame
+from trdinger.store.side import Between, Side
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CANDLE = ("timestamp", *PRICES)
+_FUNDING = ("funding_timestamp", "funding_rate", "mark_price", "index_price")
+_INTEREST = ("data_timestamp", "open_interest_value")
+
+
+class UnknownSeries(UsageError):
+    """The store has no such series."""
+
+
+class NaiveTime(UsageError):
+    """A time without an offset could mean any hour."""
+
+
+@dataclass(frozen=True)
+class SeriesHeld:
+    """One series: table, symbol, timeframe (of candles), first and last time, rows if that was asked."""
+
+    table: str
+    symbol: str
+    timeframe: str | None
+    first: datetime
+    last: datetime
+    rows: int | None = None
+
+
+class Store:
+    """Answers from one database. Use it from one thread at a time; close it, or use it as a context."""
+
+    def __init__(self, side: Side, name: str, close: Callable[[], None]) -> None:
+        self._side = side
+        self._name = name
+        self._close = close
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store of {self._name}>"
+
+    def close(self) -> None:
+        """Let go of the database; an embedded one that this store started ends."""
+        self._close()
+
+    def candles(
+        self,
+        symbol: str,
+        timeframe: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        whole_only: bool = False,
+    ) -> Frame:
+        """Candles of one series, oldest first, by the bar's open.
+
+        Columns: timestamp, open, high, low, close, volume; or `columns`, of those that are stored.
+        A timeframe that is not stored is derived from the finest stored one that divides it (then with a
+        column `bars`, how many of its bars it saw); `whole_only` leaves out those that saw too few.
+        Raises UnknownSeries, which names the nearest; NaiveTime; UsageError for a column, a timeframe or a
+        range that is none.
+        """
+        between = _between(start, end)
+        stored = self._timeframes(symbol)
+        if timeframe in stored:
+            names = _columns(OHLCV, columns, _CANDLE)
+            table = self._side.rows(OHLCV, (symbol, timeframe), between, names)
+            return Frame(table, {"source": "stored"})
+        finer = self._finer(symbol, timeframe, stored)
+        bars = self._derive(symbol, finer, timeframe, between)
+        if whole_only:
+            bars = whole(bars, finer, timeframe)
+        if columns is not None:
+            bars = bars.select(_known(columns, bars.column_names))
+        return Frame(bars, {"source": "derived", "from": finer})
+
+    def latest(
+        self, symbol: str, timeframe: str, count: int = 1, *, columns: Sequence[str] | None = None
+    ) -> Frame:
+        """The newest `count` stored candles of one series, oldest first. Raises UnknownSeries, UsageError."""
+        if count < 1:
+            raise UsageError(f"{count} candles cannot be asked for.", hint="Ask for 1 or more.")
+        stored = self._timeframes(symbol)
+        if timeframe not in stored:
+            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=_have(stored))
+        table = self._side.latest(OHLCV, (symbol, timeframe), count, _columns(OHLCV, columns, _CANDLE))
+        return Frame(table, {"source": "stored"})
+
+    def funding_rates(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> Frame:
+        """Funding rates of a symbol by funding_timestamp: funding_rate (a fraction), mark and index price."""
+        return self._observations(FUNDING_RATE, symbol, start, end, _FUNDING)
+
+    def open_interest(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> Frame:
+        """Open interest of a symbol by data_timestamp, as the exchange reports it."""
+        return self._observations(OPEN_INTEREST, symbol, start, end, _INTEREST)
+
+    def merged(
+        self, symbol: str, timeframe: str, start: datetime | None = None, end: datetime | None = None
+    ) -> Frame:
+        """Candles with the funding rate and open interest that were known at each bar's open.
+
+        As `candles`, and two columns: funding_rate, open_interest_value; null before the first of each,
+        and throughout where the store has none of the symbol.
+        """
+        candles = self.candles(symbol, timeframe, start, end)
+        table = candles.arrow
+        for series, column in ((FUNDING_RATE, "funding_rate"), (OPEN_INTEREST, "open_interest_value")):
+            known = self._side.rows(
+                series, (symbol,), Between(None, _between(None, end).end), (series.time, column)
+            )
+            table = as_of(table, known, on=series.time, names={column: column})
+        return Frame(table, candles.metadata)
+
+    def timeframes_of(
+        self,
+        symbol: str,
+        timeframes: Sequence[str],
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> dict[str, Frame]:
+        """Candles of several timeframes, each as `candles` gives them."""
+        return {timeframe: self.candles(symbol, timeframe, start, end) for timeframe in timeframes}
+
+    def aligned(
+        self,
+        symbol: str,
+        timeframes: Sequence[str],
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Frame:
+        """Candles of several timeframes as one frame on the finest axis, without a look ahead.
+
+        A row shows of each coarser timeframe the last whole bar that had closed when its own bar closed, in
+        columns like `close_4h`; null before the first.
+        """
+        if not timeframes:
+            raise UsageError("No timeframe was named.", hint="Name them: ['1m', '15m', '4h'].")
+        finest = min(timeframes, key=frames.width)
+        asked = {}
+        for timeframe in dict.fromkeys(timeframes):
+            since = start if timeframe == finest else self._bar_at(symbol, timeframe, start)
+            found = self.candles(symbol, timeframe, since, end, whole_only=True)
+            asked[timeframe] = found.arrow.select(list(_CANDLE))
+        return Frame(on_close(asked), {"source": "aligned"})
+
+    def symbols(self, table: str = OHLCV.table) -> list[str]:
+        """The symbols that a table has, sorted."""
+        return sorted({held.segment[0] for held in self._side.held(_series(table))})
+
+    def timeframes(self, symbol: str) -> list[str]:
+        """The timeframes of a symbol's candles that are stored, the finest first. Raises UnknownSeries."""
+        return frames.known(self._timeframes(symbol))
+
+    def date_range(self, symbol: str, timeframe: str) -> tuple[datetime, datetime]:
+        """The first and the last open of one stored series. Raises UnknownSeries."""
+        for held in self._side.held(OHLCV):
+            if held.segment == (symbol, timeframe):
+                return _moment(held.first), _moment(held.last)
+        raise UnknownSeries(
+            f"{self._name} has no {timeframe} of {symbol}.", hint=_have(self._timeframes(symbol))
+        )
+
+    def inventory(self, *, rows: bool = False) -> list[SeriesHeld]:
+        """Every series that is there, by table and name. A walk over the keys: milliseconds.
+
+        rows: count each series, too, which reads all of it.
+        """
+        found = []
+        for series in SERIES.values():
+            counts = self._side.counts(series) if rows else {}
+            for held in self._side.held(series):
+                symbol, *timeframe = held.segment
+                found.append(
+                    SeriesHeld(
+                        series.table,
+                        symbol,
+                        timeframe[0] if timeframe else None,
+                        _moment(held.first),
+                        _moment(held.last),
+                        counts.get(held.segment),
+                    )
+                )
+        return found
+
+    def _bar_at(self, symbol: str, timeframe: str, start: datetime | None) -> datetime | None:
+        """From where to read so that the bar that had closed at `start` is among what is read."""
+        if start is None:
+            return None
+        size = timedelta(microseconds=frames.width(timeframe))
+        found = self.candles(symbol, timeframe, start - 2 * size, start - size, whole_only=True)
+        return start - 2 * size if len(found) else None  # after a gap it is anywhere before
+
+    def _observations(
+        self,
+        series: Series,
+        symbol: str,
+        start: datetime | None,
+        end: datetime | None,
+        columns: Sequence[str],
+    ) -> Frame:
+        between = _between(start, end)
+        table = self._side.rows(series, (symbol,), between, columns)
+        if not table.num_rows and symbol not in (have := self.symbols(series.table)):
+            raise UnknownSeries(
+                f"{self._name} has no {series.table} of {symbol}.", hint=_nearest(symbol, have)
+            )
+        return Frame(table, {"source": "stored"})
+
+    def _timeframes(self, symbol: str) -> list[str]:
+        held = [held.segment for held in self._side.held(OHLCV)]
+        found = [timeframe for name, timeframe in held if name == symbol]
+        if not found:
+            have = sorted({name for name, _ in held})
+            raise UnknownSeries(f"{self._name} has no candles of {symbol}.", hint=_nearest(symbol, have))
+        return found
+
+    def _finer(self, symbol: str, timeframe: str, stored: list[str]) -> str:
+        frames.width(timeframe)
+        finer = [one for one in frames.known(stored) if frames.divides(one, timeframe)]
+        if not finer:
+            raise UnknownSeries(
+                f"{self._name} has no {timeframe} of {symbol}, nor anything it could be made of.",
+                hint=_have(stored),
+            )
+        return finer[0]
+
+    def _derive(self, symbol: str, finer: str, timeframe: str, between: Between) -> pa.Table:
+        first, end = (
+            None if moment is None else frames.first_open(timeframe, moment)
+            for moment in (between.start, between.end)
+        )
+        cut = Between(first, end)
+        bars = self._side.bars((symbol, finer), cut, timeframe)
+        if bars is None:
+            bars = derived(self._side.rows(OHLCV, (symbol, finer), cut, _CANDLE), timeframe)
+        return bars
+
+
+def _between(start: datetime | None, end: datetime | None) -> Between:
+    first, last = _microseconds(start), _microseconds(end)
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"The range ends ({end}) before it starts ({start}).", hint="Turn them round.")
+    return Between(first, last)
+
+
+def _microseconds(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise NaiveTime(f"{moment} has no offset.", hint="Say which: datetime(…, tzinfo=UTC).")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _columns(series: Series, asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
+    return usual if asked is None else _known(asked, shape(series.table).column_names)
+
+
+def _known(asked: Sequence[str], have: Sequence[str]) -> list[str]:
+    if strange := [name for name in asked if name not in have]:
+        raise UsageError(f"There is no column {', '.join(strange)}.", hint=f"There are: {', '.join(have)}.")
+    return list(asked)
+
+
+def _series(table: str) -> Series:
+    if table not in SERIES:
+        raise UsageError(f"{table} is no series.", hint=f"Series are: {', '.join(SERIES)}.")
+    return SERIES[table]
+
+
+def _nearest(symbol: str, have: list[str]) -> str:
+    near: list[Any] = difflib.get_close_matches(symbol, have, n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else _have(have)
+
+
+def _have(names: Sequence[str]) -> str:
+    return f"There are: {', '.join(sorted(names))}." if names else "It is empty."
