@@ -4,6 +4,7 @@
       UsageError                   2  the command's arguments
       SettingsError                3  a setting or .env
       SourceError                  4  the SQLite file
+        SourceDamaged              4  pages of it cannot be read
       TargetError                  5  the server or database
         EngineBusy                 5  somebody else has the turn
         TargetRefused              5  it holds something that we will not touch
@@ -68,6 +69,17 @@ class SourceError(TrdingerError):
 
     exit_code = 4
     audience = "the SQLite file"
+
+
+class SourceDamaged(SourceError):
+    """SQLite cannot read some of the file's pages, or finds that they contradict each other.
+
+    said: SQLite's own words.
+    """
+
+    def __init__(self, message: str, *, said: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.said = said
 
 
 class TargetError(TrdingerError):

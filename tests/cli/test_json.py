@@ -11,6 +11,8 @@ import pytest
 
 from cli.command import Done, fields, here
 from cli.conftest import Target
+from legacy.conftest import File
+from legacy.test_damage import leaves, ruin
 from trdinger.sample import spoil
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "json.md"
@@ -46,7 +48,10 @@ def test_a_plan_an_inspection_and_a_backup(source: Path, server: Target) -> None
     found = answered(here("inspect", source, "--json"))
     spoil(source, ["number-text", "json-nan"])
     wrong = answered(here("inspect", source, "--json"), code=7)
-    assert _without_names(fields(found) | fields(wrong)) == documented("inspect")
+    for page in leaves(File(source), "ohlcv_data"):
+        ruin(source, page)
+    broken = answered(here("inspect", source, "--json"), code=4)
+    assert _without_names(fields(found) | fields(wrong) | fields(broken)) == documented("inspect")
     assert found["problems"] == []
     assert [one["reason"] for one in wrong["problems"]]
 

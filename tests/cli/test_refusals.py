@@ -1,9 +1,8 @@
-"""What cannot go well ends with its exit code and a sentence, and touches nothing."""
+"""What cannot go well ends with its exit code and a sentence; docs/errors.md has tests of its own."""
 
 from __future__ import annotations
 
 import shutil
-import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,13 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli.command import Done, here
-from cli.conftest import SECRETS, Target
-from engines.native import AWKWARD
-from trdinger.legacy import backup as backups
-from trdinger.legacy import source as files
+from cli.conftest import Target
 from trdinger.sample import KINDS, spoil
 
-COMMANDS = ("inspect", "backup", "migrate", "verify")
 NOWHERE = "postgresql://nobody:geheim@127.0.0.1:{port}/nothing"
 
 
@@ -39,48 +34,11 @@ def told(done: Done, code: int, *parts: str) -> None:
     assert "fault of trdinger" not in done.err
 
 
-def missing(_path: Path) -> str:
-    return "There is no file"
-
-
-def empty(path: Path) -> str:
-    path.touch()
-    return "is empty (0 bytes)"
-
-
-def other(path: Path) -> str:
-    path.write_text("date,open,high\n" * 100)
-    return "is not a SQLite database"
-
-
-def folder(path: Path) -> str:
-    path.mkdir()
-    return "is a folder"
-
-
-def cut_short(path: Path) -> str:
-    path.write_bytes(path.with_name("sound.db").read_bytes()[:100_000])
-    return "is cut short"
-
-
 def unknown(path: Path) -> str:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE notes (text TEXT)")
     connection.close()
     return "notes"
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("kind", [missing, empty, other, folder, cut_short])
-def test_a_file_that_is_none_ends_with_4(
-    command: str, kind: Callable[[Path], str], small_file: Path, tmp_path: Path
-) -> None:
-    shutil.copy(small_file, tmp_path / "sound.db")
-    path = tmp_path / "trdinger.db"
-    said = kind(path)
-    before = sorted(tmp_path.iterdir())
-    told(here(command, path), 4, str(path), said)
-    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_the_same_in_json(tmp_path: Path) -> None:
@@ -107,39 +65,6 @@ def test_a_file_with_strange_tables_has_them_named(source: Path, server: Target)
     assert here("migrate", source, "--to", server.address, "--leave-out", "notes").code == 0
 
 
-def test_a_locked_file_is_told_of(
-    source: Path,
-    locked_source: Callable[..., Callable[[], None]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for room in (files, backups):  # seconds that each of them waits for the writer
-        monkeypatch.setattr(room, "LOCK_WAIT", 0.2, raising=False)
-    release = locked_source(source)
-    told(here("inspect", source), 4, str(source), "is locked by a program that writes to it")
-    told(here("backup", source), 4, str(source), "is locked by a program that writes to it")
-    release()
-    assert here("inspect", source).code == 0
-    assert here("backup", source).code == 0
-
-
-def damage(path: Path) -> None:
-    """Overwrite pages in the middle: the tables' own rows, behind the first ones."""
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        file.seek(size // 2 // 4096 * 4096)
-        file.write(b"\xff" * 4096 * 8)
-
-
-def test_a_damaged_file_moves_nothing(source: Path, server: Target) -> None:
-    damage(source)
-    done = here("migrate", source, "--to", server.address)
-    assert done.code == 4, done
-    assert done.sentence.startswith("trdinger: ")
-    assert "fault of trdinger" not in done.err
-    assert server.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
-    assert here("inspect", source).code == 4
-
-
 def test_values_that_do_not_fit_are_all_named_before_anything_is_written(
     source: Path, server: Target
 ) -> None:
@@ -161,31 +86,6 @@ def test_an_unknown_kind_of_damage_lists_the_known_ones(tmp_path: Path) -> None:
     done = here("sample", tmp_path / "new.db", "--spoil", "rust")
     told(done, 2, "rust", *KINDS)
     assert not (tmp_path / "new.db").exists()
-
-
-@pytest.mark.parametrize("command", [("migrate",), ("migrate", "--plan"), ("verify",)])
-def test_a_server_that_is_not_there_ends_with_5(command: tuple[str, ...], source: Path) -> None:
-    with socket.socket() as held:  # bound and not listening: nobody else gets the port
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
-        done = here(*command, source, "--to", NOWHERE.format(port=port))
-    told(done, 5, f"postgresql://nobody:***@127.0.0.1:{port}/nothing", "cannot be reached")
-    assert "geheim" not in done.out + done.err
-
-
-@pytest.mark.parametrize("command", [("migrate",), ("db", "status"), ("db", "upgrade"), ("db", "check")])
-def test_a_wrong_password_ends_with_5(command: tuple[str, ...], source: Path, server: Target) -> None:
-    wrong = server.database.url.set(drivername="postgresql", password=f"not {AWKWARD}")
-    file = [source] if command == ("migrate",) else []
-    done = here(*command, *file, "--to", wrong.render_as_string(hide_password=False))
-    told(done, 5, server.shown, "refused the password")
-    assert not any(secret in done.err for secret in SECRETS)
-
-
-def test_a_database_that_is_not_there_ends_with_5(source: Path, server: Target) -> None:
-    url = server.database.url.set(drivername="postgresql", database="nothing")
-    done = here("migrate", source, "--to", url.render_as_string(hide_password=False))
-    told(done, 5, "has no such database", "createdb")
 
 
 def test_tables_of_others_are_left_alone_unless_told_otherwise(source: Path, server: Target) -> None:
@@ -211,17 +111,6 @@ def test_an_address_that_is_none_ends_with_2_and_a_setting_with_3(
     done = here("migrate", source)
     told(done, 3, "DATABASE_URL")
     assert "geheim" not in done.err
-
-
-def test_a_work_folder_without_room_ends_with_4(
-    source: Path, server: Target, full_disk: Callable[..., Path]
-) -> None:
-    small = full_disk(1 << 20)
-    done = here("migrate", source, "--to", server.address, "--workdir", small)
-    told(done, 4, "The backup needs", str(small), "Nothing was written", "--workdir")
-    assert list(small.iterdir()) == []
-    assert server.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
-    told(here("backup", source, "--workdir", small), 4, "The backup needs", str(small))
 
 
 def fill(path: Path) -> None:

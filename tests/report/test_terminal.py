@@ -83,6 +83,7 @@ def inspection(**changed: Any) -> Json:
         "rejected": {},
         "rejects": [],
         "damage": [],
+        "readable": [],
         "missing_tables": [],
         "strangers": [],
         "others": [],
@@ -199,9 +200,13 @@ def test_an_inspection_lists_what_does_not_fit(console: Console) -> None:
 def test_an_inspection_of_a_good_and_of_a_damaged_file(console: Console) -> None:
     show_inspection(inspection(), console)
     assert text(console).startswith("✓ Every value fits: 20 rows in 1 table.")
-    show_inspection(inspection(damage=["row 7 missing from index"]), console)
+    left = [{"sentence": "ohlcv_data: 12 rows can be read; cannot be read: rows 13 to 20"}]
+    show_inspection(inspection(damage=["row 7 missing from index"], readable=left), console)
     assert "✗ SQLite finds the file damaged." in text(console)
     assert "row 7 missing from index" in text(console)
+    assert "  - ohlcv_data: 12 rows can be read; cannot be read: rows 13 to 20" in text(console)
+    show_inspection(inspection(damage=["malformed"], tables=[]), console)
+    assert "Not even the list of its tables can be read." in text(console)
 
 
 def test_a_status_shows_chunks_of_hypertables_only(console: Console) -> None:

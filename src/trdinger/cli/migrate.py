@@ -27,6 +27,7 @@ from trdinger.engine.open import open_database
 from trdinger.errors import RowsSetAside, ValuesDiffer
 from trdinger.legacy import source as files
 from trdinger.legacy.check import Duplicates
+from trdinger.legacy.damage import telling
 from trdinger.legacy.survey import survey
 from trdinger.legacy.values import Rules
 from trdinger.move.plan import Existing, Options, plan
@@ -121,7 +122,7 @@ def command(
         max_rejects=max_rejects,
         workdir=workdir,
     )
-    with choose(quiet=quiet, json=as_json) as progress, ExitStack() as opened:
+    with telling(file), choose(quiet=quiet, json=as_json) as progress, ExitStack() as opened:
         progress.stage("Look")
         database = opened.enter_context(open_database(address, connecting, writes=not plan_only))
         planned = plan(survey(file), database, options)

@@ -18,7 +18,13 @@ from trdinger.settings import load
 _ENDLESS = 1 << 20  # cells of a line where nothing is wrapped
 
 Source = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The SQLite file that Trdinger wrote.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="The SQLite file that Trdinger wrote.",
+        show_default=False,
+        readable=False,  # whether it can be read is told by who reads it
+    ),
 ]
 To = Annotated[
     str | None,

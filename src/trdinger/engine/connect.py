@@ -89,7 +89,8 @@ class Database:
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.read_only = True
                 connection.execute(self._seeing)
-            yield connection
+            with speaking(self, established=True):
+                yield connection
 
     @contextmanager
     def arrow(self) -> Iterator[Any]:
@@ -104,7 +105,8 @@ class Database:
                 if self.snapshot is not None:
                     cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     cursor.execute(self._seeing)
-            yield connection
+            with speaking(self, established=True):
+                yield connection
 
     def engine(self) -> sa.Engine:
         """A SQLAlchemy engine with its own pool, sized by the options and by what the server serves.

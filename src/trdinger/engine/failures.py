@@ -48,16 +48,19 @@ class _Reachable(Protocol):
 
 
 @contextmanager
-def speaking(where: object) -> Iterator[None]:
-    """Turn drivers' errors inside the block into TargetErrors that name `where` (printed without secrets)."""
+def speaking(where: object, *, established: bool = False) -> Iterator[None]:
+    """Turn drivers' errors inside the block into TargetErrors that name `where` (printed without secrets).
+
+    established: the block has its session already, so one that is gone was lost and not refused.
+    """
     try:
         yield
     except (psycopg.Error, AdbcError, DBAPIError, PoolTimeout) as error:
-        raise translate(error, where) from error
+        raise translate(error, where, established=established) from error
 
 
-def translate(error: Exception, where: object) -> TargetError:
-    """The TargetError that says what `error` means."""
+def translate(error: Exception, where: object, *, established: bool = False) -> TargetError:
+    """The TargetError that says what `error` means; established: as in `speaking`."""
     if isinstance(error, PoolTimeout):
         return EngineBusy(
             f"{where}: no pooled connection became free in time.",
@@ -73,7 +76,7 @@ def translate(error: Exception, where: object) -> TargetError:
         what, hint = _HINTS[state]
         kind = EngineBusy if state in _BUSY else TargetError
         return kind(f"{where} {what}: {said}.", hint=hint, sqlstate=state)
-    if state is not None and state.startswith(_TRANSIENT):
+    if (established and lost and state is None) or (state is not None and state.startswith(_TRANSIENT)):
         return Transient(
             f"The connection to {where} was lost: {said}.",
             hint="Run the same command again; it goes on where it stopped.",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from trdinger.errors import SourceError
+from trdinger.errors import SourceDamaged, SourceError
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER = 100  # bytes of a SQLite header
@@ -56,7 +56,7 @@ class Source:
         path = self.path
         try:
             if not path.exists():
-                raise SourceError(f"There is no file {path}.", hint="Check the path to trdinger.db.")
+                raise _missing(path)
             if path.is_dir():
                 raise SourceError(f"{path} is a folder.", hint="Name the SQLite file in it.")
             if not path.is_file():
@@ -165,10 +165,21 @@ def reading(path: Path) -> Iterator[None]:
         raise SourceError(f"{path} cannot be read: {said}.") from None
 
 
-def damaged(path: Path, said: str) -> SourceError:
+def _missing(path: Path) -> SourceError:
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists():
+        return SourceError(
+            f"There is no file {path}, only its WAL {wal}.",
+            hint="A WAL holds the latest changes alone: put the file that it belongs to beside it.",
+        )
+    return SourceError(f"There is no file {path}.", hint="Check the path to trdinger.db.")
+
+
+def damaged(path: Path, said: str) -> SourceDamaged:
     """What there is to say of a file that SQLite cannot make sense of; `said` are its words."""
-    return SourceError(
+    return SourceDamaged(
         f"{path} is damaged: {said}.",
+        said=said,
         hint="Restore it from a copy, or save what can be read with sqlite3's .recover.",
     )
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from trdinger.engine.connect import Database
-from trdinger.errors import SourceError, ValuesDoNotFit
+from trdinger.errors import SourceDamaged, ValuesDoNotFit
 from trdinger.legacy import rejects
 from trdinger.legacy.check import Check, Duplicates, check, integrity
 from trdinger.legacy.judging import Change, Reject, Row
+from trdinger.legacy.source import damaged
 from trdinger.legacy.survey import Survey
 from trdinger.legacy.values import Rules
 from trdinger.move import ledger
@@ -78,7 +79,11 @@ def look(
             )
         )
         # SQLite's own check takes longer than ours and a core of its own.
-        with ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread, _stopping() as opened:
+        with (
+            _telling_of(source),
+            ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread,
+            _stopping() as opened,
+        ):
             own = thread.submit(integrity, held.source, opened=opened)
             found = check(
                 held.judged(options.rules),
@@ -89,11 +94,8 @@ def look(
             )
             progress.advance(0, detail="SQLite's own integrity check")
             damage = own.result()
-        if damage:
-            raise SourceError(
-                f"SQLite finds {source} damaged: {'; '.join(damage)}. Nothing was moved.",
-                hint="Restore it from a copy, or save what can be read with sqlite3's .recover.",
-            )
+            if damage:
+                raise damaged(held.source.path, "; ".join(damage))
     if options.strict and found.rejects:
         raise _refused(found, folder / rejects.NAME)
     return Checked(
@@ -148,6 +150,16 @@ def _refused(found: Check, path: Path) -> ValuesDoNotFit:
         hint=f"Every such row is in {path}. Mend them in the source, or leave --strict out: then these"
         " rows are set aside and all others are moved.",
     )
+
+
+@contextmanager
+def _telling_of(source: Path) -> Iterator[None]:
+    """Tell of damage that is found in the backup as what it is: damage of the source."""
+    try:
+        yield
+    except SourceDamaged as error:
+        told = damaged(source, error.said)
+        raise SourceDamaged(f"{told.message} Nothing was moved.", said=error.said, hint=told.hint) from None
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from trdinger.engine.connect import Database
 from trdinger.errors import SourceError, TargetRefused
 from trdinger.legacy.survey import survey
 from trdinger.move import ledger
+from trdinger.move.checking import accounted
 from trdinger.move.history import Entry, is_there
 from trdinger.move.ledger import SCHEMA
 from trdinger.progress import Progress
@@ -175,7 +176,8 @@ def _packed(database: Database, entry: Entry, progress: Progress) -> Packed:
         return "none"
     try:
         entry.backup.verify()
-        proof = verify(survey(entry.backup.source), database, progress)
+        held, _ = accounted(survey(entry.backup.source), database)
+        proof = verify(held, database, progress)
     except SourceError:
         return "unproven"
     return "equal" if all(set(table.counts) <= {"missing"} for table in proof.tables) else "different"

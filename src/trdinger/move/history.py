@@ -146,7 +146,8 @@ def _by_table(connection: psycopg.Connection[Any], name: str) -> dict[tuple[uuid
     """Lines and rows of a table of the ledger, by move and table; none where an older ledger lacks it."""
     if not is_there(connection, f"{SCHEMA}.{name}"):
         return {}
-    move, rows = ("run" if name == "replayed" else "move"), ("sum(rows)" if name == "unit" else "count(*)")
+    move = "run" if name == "replayed" else "move"
+    rows = {"unit": "sum(rows)", "reject": "count(*)", "replayed": "count(became)"}[name]
     found = connection.execute(
         f"SELECT {move}, table_name, count(*), {rows}::bigint FROM {SCHEMA}.{name} GROUP BY 1, 2"
     )

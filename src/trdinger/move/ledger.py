@@ -190,6 +190,8 @@ def begin(
 def rejected(connection: psycopg.Connection[Any], move: uuid.UUID) -> dict[str, frozenset[Row]]:
     """The rows that a move rejects, by table."""
     found: defaultdict[str, set[Row]] = defaultdict(set)
+    if ledger_version.of(connection, SCHEMA) < ledger_version.WITH_REJECTS:
+        return {}
     with connection.transaction(), connection.cursor(name="rejected") as cursor:
         cursor.execute(f"SELECT table_name, row FROM {SCHEMA}.reject WHERE move = %s", (move,))
         for table, row in cursor:
@@ -200,6 +202,8 @@ def rejected(connection: psycopg.Connection[Any], move: uuid.UUID) -> dict[str, 
 def replayed(connection: psycopg.Connection[Any], run: uuid.UUID) -> dict[str, frozenset[tuple[Any, ...]]]:
     """The keys of the rows that came later from the rejects of a run, by table."""
     found: defaultdict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    if ledger_version.of(connection, SCHEMA) < ledger_version.WITH_REJECTS:
+        return {}
     for table, became in connection.execute(
         f"SELECT table_name, became FROM {SCHEMA}.replayed WHERE run = %s AND became IS NOT NULL", (run,)
     ):

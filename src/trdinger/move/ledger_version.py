@@ -12,7 +12,8 @@ import psycopg
 
 from trdinger.errors import TargetRefused
 
-VERSION = 2
+WITH_REJECTS = 2
+VERSION = WITH_REJECTS
 
 DDL = """
 CREATE TABLE IF NOT EXISTS {schema}.about (

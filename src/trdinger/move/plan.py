@@ -23,6 +23,8 @@ from trdinger.legacy.values import STRICT, Rules
 from trdinger.move import ledger
 from trdinger.move.ledger import Move
 from trdinger.move.units import Sizes
+from trdinger.schema import status as schema_status
+from trdinger.schema.upgrade import require_known
 
 
 class Existing(StrEnum):
@@ -143,7 +145,9 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
                 f"{user} may not create schemas in {capabilities.database}; a move keeps its ledger in one.",
                 hint=f"As the owner of the database: CREATE SCHEMA {ledger.SCHEMA} AUTHORIZATION {user}",
             )
+        require_known(schema_status.revision(connection), database)
         target = at_target(connection)
+        _may_create_tables(connection, target)
     resumed = treat(survey, database, target, options)
     # A server that has TimescaleDB to install tells its edition only after that.
     comes = (
@@ -153,6 +157,22 @@ def plan(survey: Survey, database: Database, options: Options) -> Plan:
     path = survey.source.path.resolve()
     workdir = options.workdir or path.with_name(f"{path.stem}-move")
     return Plan(survey, database, capabilities, target, options, workdir, resumed, skipped)
+
+
+def _may_create_tables(connection: psycopg.Connection[Any], target: Target) -> None:
+    """Raise MissingCapability unless the tables that are not there yet may be made."""
+    if len(target.rows) == len(TABLES):
+        return
+    row = connection.execute(
+        "SELECT current_schema, current_user, has_schema_privilege(current_schema, 'CREATE')"
+    ).fetchone()
+    schema, user, may = row or (None, None, False)
+    if may:
+        return
+    raise MissingCapability(
+        f"{user} may not create tables in the schema {schema} of {connection.info.dbname}.",
+        hint=f"As the owner of the database: GRANT CREATE ON SCHEMA {schema} TO {user}",
+    )
 
 
 def without(capabilities: Capabilities) -> tuple[str, ...]:

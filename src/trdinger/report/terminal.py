@@ -130,7 +130,8 @@ def show_inspection(found: dict[str, Any], console: Console) -> None:
     rows = sum(table["rows"] for table in found["tables"])
     held = f"{figures.counted(rows, 'row')} in {figures.counted(len(found['tables']), 'table')}"
     if found["damage"]:
-        layout.title(console, f"SQLite finds the file damaged. It shows {held}.", good=False)
+        shows = f" It shows {held}." if found["tables"] else ""
+        layout.title(console, f"SQLite finds the file damaged.{shows}", good=False)
     elif found["problems"]:
         rows = sum(found["rejected"].values())
         layout.title(console, f"{figures.counted(rows, 'row')} of {held} will be set aside.", good=False)
@@ -138,7 +139,15 @@ def show_inspection(found: dict[str, Any], console: Console) -> None:
         layout.title(console, f"Every value fits: {held}.", good=True)
     layout.facts(console, [("File", f"{found['path']} ({figures.size(found['bytes'])})")])
     layout.listing(console, "Damage", found["damage"])
+    if found["damage"]:
+        lost = "Not even the list of its tables can be read."
+        layout.listing(
+            console, "What can still be read", [each["sentence"] for each in found["readable"]] or [lost]
+        )
+        console.print("\nRestore it from a copy, or save what can be read with sqlite3's .recover.")
     _problems(console, found)
+    if not found["tables"]:
+        return
     table = layout.table("Table", ">Rows", ">Series")
     for each in found["tables"]:
         layout.row(

@@ -29,7 +29,7 @@ def status(database: Database) -> dict[str, Any]:
             "server": str(capabilities),
             "edition": capabilities.edition,
             "time_zone": capabilities.time_zone,
-            "revision": _revision(connection),
+            "revision": revision(connection),
             "tables": [
                 each | {"rows_estimate": _rows(connection, each)}
                 for each in tables(connection, hypertables=capabilities.has("hypertables"))
@@ -70,6 +70,14 @@ def tables(connection: psycopg.Connection[Any], *, hypertables: bool) -> list[di
     return found
 
 
+def revision(connection: psycopg.Connection[Any]) -> str | None:
+    """The revision of our schema that the database is at; None before the first."""
+    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else None
+
+
 def _rows(connection: psycopg.Connection[Any], table: dict[str, Any]) -> int:
     """A table's rows: counted up to a limit, since of a compressed chunk the catalog has only a guess."""
     row = connection.execute(
@@ -77,10 +85,3 @@ def _rows(connection: psycopg.Connection[Any], table: dict[str, Any]) -> int:
     ).fetchone()
     counted = int(row[0]) if row else 0
     return counted if counted < _COUNTED else max(counted, int(table["rows_estimate"]))
-
-
-def _revision(connection: psycopg.Connection[Any]) -> str | None:
-    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
-        return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(row[0]) if row else None

@@ -47,8 +47,8 @@ class SchemaDiffers(TargetError):
 def upgrade(target: Engine | Connection, revision: str = "head") -> None:
     """Bring the database to `revision`. Idempotent; a SQLite file of the existing application is adopted.
 
-    Raises TargetRefused where PostgreSQL holds tables by our names that no migration made,
-    UsageError for an unknown revision, TargetError for what the server refuses.
+    Raises TargetRefused where PostgreSQL holds tables by our names that no migration made, or the schema
+    is of a newer trdinger; UsageError for an unknown revision, TargetError for what the server refuses.
     """
     with _locked(target) as connection:
         _refuse_strangers(connection)
@@ -79,14 +79,27 @@ def current(target: Engine | Connection) -> str | None:
 
 def heads() -> tuple[str, ...]:
     """The newest revisions that this version of the program knows; one, unless history branched."""
-    return tuple(ScriptDirectory.from_config(config()).get_heads())
+    return tuple(_script().get_heads())
+
+
+def require_known(revision: str | None, where: object) -> None:
+    """Raise TargetRefused for a revision of a newer trdinger: what its schema means is not known here."""
+    if revision is None or revision in {one.revision for one in _script().walk_revisions()}:
+        return
+    raise TargetRefused(
+        f"{where} is at revision {revision} of the schema, which this trdinger does not know."
+        " Nothing was written.",
+        hint="Use the trdinger that made it, or a newer one.",
+    )
 
 
 def check(target: Engine | Connection) -> None:
     """Compare the database with the models and the declaration; raise SchemaDiffers if they differ.
 
     Writes nothing. What the server cannot have (hypertables, compression) is no difference.
+    Raises TargetRefused for the schema of a newer trdinger.
     """
+    require_known(current(target), _where(target.engine))
     if found := differences(target):
         raise SchemaDiffers(
             "The database's schema is not the one of this program: " + " ".join(found),
@@ -115,8 +128,15 @@ def config(connection: Connection | None = None) -> Config:
     return configuration
 
 
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(config())
+
+
 def _run(connection: Connection, action: object) -> None:
     assert callable(action)
+    with _left_as_found(connection):
+        at = MigrationContext.configure(connection).get_current_revision()
+    require_known(at, _where(connection.engine))
     try:
         action(config(connection))
     except CommandError as error:
