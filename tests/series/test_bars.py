@@ -35,7 +35,7 @@ def table(frame: Any) -> pa.Table:
 def test_bars_are_what_pandas_makes_of_the_candles(timeframe: str, seed: int) -> None:
     frame = candles(20_000, seed=seed)
     frame = frame.drop(frame.index[(frame.index.hour == 5)])
-    rule = frame.resample(SIZES[timeframe], closed="left", label="left", origin="epoch")
+    rule = frame.resample(SIZES[timeframe], closed="left", label="left")
     expected = rule.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
     expected = expected.assign(bars=rule["open"].count())[rule["open"].count() > 0]
     found = derived(table(frame), timeframe).to_pandas().set_index("timestamp")

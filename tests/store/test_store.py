@@ -157,6 +157,8 @@ def _joined(store: Store, given: Given, stored: Any, start: datetime, end: datet
 
 
 def _held(store: Store, given: Given) -> None:
+    every = pd.date_range(given.candles().index[0], given.candles().index[-1], freq="15min")
+    assert sum(store.gaps(BTC, "15m").arrow.column("bars").to_pylist()) == len(every) - len(given.candles())
     assert store.symbols() == [BTC, "ETH/USDT:USDT"]
     assert store.timeframes(BTC) == ["15m", "4h"]
     stored = given.candles()
@@ -211,6 +213,7 @@ def test_what_cannot_be_answered_is_said_in_a_sentence(file: Path, tmp_path: Pat
             (lambda: store.candles(BTC, "x"), UsageError, "no timeframe"),
             (lambda: store.latest(BTC, "1h"), UnknownSeries, "15m, 4h"),
             (lambda: store.latest(BTC, "15m", 0), UsageError, "1 or more"),
+            (lambda: store.gaps(BTC, "1h"), UnknownSeries, "15m, 4h"),
             (lambda: store.candles(BTC, "15m", datetime(2024, 1, 1)), NaiveTime, "no offset"),  # noqa: DTZ001
             (lambda: store.candles(BTC, "15m", moment, moment - timedelta(1)), UsageError, "ends"),
             (lambda: store.candles(BTC, "15m", columns=["clsoe"]), UsageError, "clsoe"),

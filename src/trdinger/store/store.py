@@ -9,21 +9,29 @@ the quote currency, volumes in base units. An answer without rows has its column
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any
 
 import pyarrow as pa
 
 from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, SERIES, Series
 from trdinger.errors import UsageError
-from trdinger.schema.shape import shape
 from trdinger.series import timeframes as frames
 from trdinger.series.bars import PRICES, derived, whole
+from trdinger.series.gaps import gaps
 from trdinger.series.joins import as_of, on_close
+from trdinger.store.asked import (
+    UnknownSeries,
+    between_times,
+    columns_of,
+    have_instead,
+    known_columns,
+    moment,
+    nearest,
+    series_of,
+)
 from trdinger.store.frame import Frame
 from trdinger.store.side import Between, Side
 
@@ -31,14 +39,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANDLE = ("timestamp", *PRICES)
 _FUNDING = ("funding_timestamp", "funding_rate", "mark_price", "index_price")
 _INTEREST = ("data_timestamp", "open_interest_value")
-
-
-class UnknownSeries(UsageError):
-    """The store has no such series."""
-
-
-class NaiveTime(UsageError):
-    """A time without an offset could mean any hour."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class Store:
         Raises UnknownSeries, which names the nearest; NaiveTime; UsageError for a column, a timeframe or a
         range that is none.
         """
-        between = _between(start, end)
+        between = between_times(start, end)
         stored = self._timeframes(symbol)
         if timeframe in stored:
-            names = _columns(OHLCV, columns, _CANDLE)
+            names = columns_of(OHLCV, columns, _CANDLE)
             table = self._side.rows(OHLCV, (symbol, timeframe), between, names)
             return Frame(table, {"source": "stored"})
         finer = self._finer(symbol, timeframe, stored)
@@ -105,7 +105,7 @@ class Store:
         if whole_only:
             bars = whole(bars, finer, timeframe)
         if columns is not None:
-            bars = bars.select(_known(columns, bars.column_names))
+            bars = bars.select(known_columns(columns, bars.column_names))
         return Frame(bars, {"source": "derived", "from": finer})
 
     def latest(
@@ -116,8 +116,8 @@ class Store:
             raise UsageError(f"{count} candles cannot be asked for.", hint="Ask for 1 or more.")
         stored = self._timeframes(symbol)
         if timeframe not in stored:
-            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=_have(stored))
-        table = self._side.latest(OHLCV, (symbol, timeframe), count, _columns(OHLCV, columns, _CANDLE))
+            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead(stored))
+        table = self._side.latest(OHLCV, (symbol, timeframe), count, columns_of(OHLCV, columns, _CANDLE))
         return Frame(table, {"source": "stored"})
 
     def funding_rates(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> Frame:
@@ -133,16 +133,20 @@ class Store:
     ) -> Frame:
         """Candles with the funding rate and open interest that were known at each bar's open.
 
-        As `candles`, and two columns: funding_rate, open_interest_value; null before the first of each,
-        and throughout where the store has none of the symbol.
+        As `candles`, and funding_timestamp, funding_rate, open_interest_value; null before the first of
+        each, and throughout where the store has none of the symbol.
         """
         candles = self.candles(symbol, timeframe, start, end)
         table = candles.arrow
-        for series, column in ((FUNDING_RATE, "funding_rate"), (OPEN_INTEREST, "open_interest_value")):
+        until = Between(None, between_times(None, end).end)
+        for series, columns in (
+            (FUNDING_RATE, (FUNDING_RATE.time, "funding_rate")),
+            (OPEN_INTEREST, ("open_interest_value",)),
+        ):
             known = self._side.rows(
-                series, (symbol,), Between(None, _between(None, end).end), (series.time, column)
+                series, (symbol,), until, tuple({series.time: None} | dict.fromkeys(columns))
             )
-            table = as_of(table, known, on=series.time, names={column: column})
+            table = as_of(table, known, on=series.time, names={name: name for name in columns})
         return Frame(table, candles.metadata)
 
     def timeframes_of(
@@ -179,7 +183,7 @@ class Store:
 
     def symbols(self, table: str = OHLCV.table) -> list[str]:
         """The symbols that a table has, sorted."""
-        return sorted({held.segment[0] for held in self._side.held(_series(table))})
+        return sorted({held.segment[0] for held in self._side.held(series_of(table))})
 
     def timeframes(self, symbol: str) -> list[str]:
         """The timeframes of a symbol's candles that are stored, the finest first. Raises UnknownSeries."""
@@ -189,10 +193,22 @@ class Store:
         """The first and the last open of one stored series. Raises UnknownSeries."""
         for held in self._side.held(OHLCV):
             if held.segment == (symbol, timeframe):
-                return _moment(held.first), _moment(held.last)
+                return moment(held.first), moment(held.last)
         raise UnknownSeries(
-            f"{self._name} has no {timeframe} of {symbol}.", hint=_have(self._timeframes(symbol))
+            f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead(self._timeframes(symbol))
         )
+
+    def gaps(
+        self, symbol: str, timeframe: str, start: datetime | None = None, end: datetime | None = None
+    ) -> Frame:
+        """Where bars of one stored series lack between its first and its last in the range.
+
+        Columns: start (the first open that lacks), end (the next that is there), bars. Raises UnknownSeries.
+        """
+        if timeframe not in (stored := self._timeframes(symbol)):
+            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead(stored))
+        opens = self._side.rows(OHLCV, (symbol, timeframe), between_times(start, end), (OHLCV.time,))
+        return Frame(gaps(opens.column(OHLCV.time), timeframe), {"source": "stored"})
 
     def inventory(self, *, rows: bool = False) -> list[SeriesHeld]:
         """Every series that is there, by table and name. A walk over the keys: milliseconds.
@@ -209,8 +225,8 @@ class Store:
                         series.table,
                         symbol,
                         timeframe[0] if timeframe else None,
-                        _moment(held.first),
-                        _moment(held.last),
+                        moment(held.first),
+                        moment(held.last),
                         counts.get(held.segment),
                     )
                 )
@@ -232,11 +248,11 @@ class Store:
         end: datetime | None,
         columns: Sequence[str],
     ) -> Frame:
-        between = _between(start, end)
+        between = between_times(start, end)
         table = self._side.rows(series, (symbol,), between, columns)
         if not table.num_rows and symbol not in (have := self.symbols(series.table)):
             raise UnknownSeries(
-                f"{self._name} has no {series.table} of {symbol}.", hint=_nearest(symbol, have)
+                f"{self._name} has no {series.table} of {symbol}.", hint=nearest(symbol, have)
             )
         return Frame(table, {"source": "stored"})
 
@@ -245,7 +261,7 @@ class Store:
         found = [timeframe for name, timeframe in held if name == symbol]
         if not found:
             have = sorted({name for name, _ in held})
-            raise UnknownSeries(f"{self._name} has no candles of {symbol}.", hint=_nearest(symbol, have))
+            raise UnknownSeries(f"{self._name} has no candles of {symbol}.", hint=nearest(symbol, have))
         return found
 
     def _finer(self, symbol: str, timeframe: str, stored: list[str]) -> str:
@@ -254,7 +270,7 @@ class Store:
         if not finer:
             raise UnknownSeries(
                 f"{self._name} has no {timeframe} of {symbol}, nor anything it could be made of.",
-                hint=_have(stored),
+                hint=have_instead(stored),
             )
         return finer[0]
 
@@ -268,47 +284,3 @@ class Store:
         if bars is None:
             bars = derived(self._side.rows(OHLCV, (symbol, finer), cut, _CANDLE), timeframe)
         return bars
-
-
-def _between(start: datetime | None, end: datetime | None) -> Between:
-    first, last = _microseconds(start), _microseconds(end)
-    if first is not None and last is not None and first > last:
-        raise UsageError(f"The range ends ({end}) before it starts ({start}).", hint="Turn them round.")
-    return Between(first, last)
-
-
-def _microseconds(moment: datetime | None) -> int | None:
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        raise NaiveTime(f"{moment} has no offset.", hint="Say which: datetime(…, tzinfo=UTC).")
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _columns(series: Series, asked: Sequence[str] | None, usual: Sequence[str]) -> Sequence[str]:
-    return usual if asked is None else _known(asked, shape(series.table).column_names)
-
-
-def _known(asked: Sequence[str], have: Sequence[str]) -> list[str]:
-    if strange := [name for name in asked if name not in have]:
-        raise UsageError(f"There is no column {', '.join(strange)}.", hint=f"There are: {', '.join(have)}.")
-    return list(asked)
-
-
-def _series(table: str) -> Series:
-    if table not in SERIES:
-        raise UsageError(f"{table} is no series.", hint=f"Series are: {', '.join(SERIES)}.")
-    return SERIES[table]
-
-
-def _nearest(symbol: str, have: list[str]) -> str:
-    near: list[Any] = difflib.get_close_matches(symbol, have, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else _have(have)
-
-
-def _have(names: Sequence[str]) -> str:
-    return f"There are: {', '.join(sorted(names))}." if names else "It is empty."
