@@ -21,8 +21,9 @@ from move.moving import move
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceError, TargetError, UsageError
 from trdinger.sample import SampleOptions, write_sample
+from trdinger.store.asked import NaiveTime, UnknownSeries
 from trdinger.store.postgres import postgres_side
-from trdinger.store.store import NaiveTime, Store, UnknownSeries
+from trdinger.store.store import Store
 
 BTC = "BTC/USDT:USDT"
 COLUMNS = ["open", "high", "low", "close", "volume"]
