@@ -27,6 +27,7 @@ from trdinger.bench.result import Line, Result, Run
 from trdinger.declaration import SERIES, TABLES
 from trdinger.engine.connect import Database
 from trdinger.errors import TargetError, TrdingerError, ValuesDiffer
+from trdinger.move.workers import connections
 from trdinger.progress import Progress
 from trdinger.sample import SampleOptions
 
@@ -65,11 +66,6 @@ def bench(place: Place, options: BenchOptions, progress: Progress) -> Result:
     return result
 
 
-def connections(database: Database) -> int:
-    """How many connections a move of ours uses there."""
-    return 1 if database.sessions == 1 else min(2, os.cpu_count() or 1)
-
-
 def _file(options: BenchOptions, progress: Progress) -> Path:
     before, stage = 0, ""
 
@@ -99,7 +95,7 @@ def _run(name: str, file: Path, database: Database, workdir: Path) -> Run:
         with database.connect(autocommit=True) as connection:
             arrived = rows(connection)
     else:
-        job = child.job(name, file, database, workdir=workdir, connections=connections(database))
+        job = child.job(name, file, database, workdir=workdir, connections=connections(database.capabilities))
         done = finished(list(child.COMMAND), said=job)
         answer = _answer(name, done.out, done.err)
         parts, arrived = [Part(**part) for part in answer["parts"]], answer["rows"]

@@ -1,6 +1,6 @@
 """Copy work units into the target. A unit's rows and its ledger line commit together.
 
-The next unit is read and encoded while this one is written. Rows of a series are sent in
+Rows of a series are sent in
 the order that the declaration gives to compressed segments; where the server is told so,
 it is asserted on every unit first, because the server takes the promise unchecked and
 loses rows to a wrong one. Comparing values is `trdinger.verify`'s.
@@ -9,7 +9,7 @@ loses rows to a wrong one. Comparing values is `trdinger.verify`'s.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -29,7 +29,6 @@ from trdinger.legacy.values import Value
 from trdinger.move import ledger
 from trdinger.move.encoding import encode
 from trdinger.move.units import SeriesUnit, SliceUnit, Unit
-from trdinger.progress import Progress
 from trdinger.schema.shape import TableShape
 
 _WRITE_BYTES = 4 << 20  # of one CopyData message
@@ -47,35 +46,37 @@ class Encoded:
     ordered: bool
 
 
+@dataclass(frozen=True)
+class Copied:
+    """A unit that is in. `rows` and `size` (bytes) are 0 where another process brought it before."""
+
+    unit: Unit
+    rows: int
+    size: int
+
+
 class Copier:
     """Copies units over one connection, which it does not share while it works."""
 
     def __init__(
-        self,
-        connection: psycopg.Connection[Any],
-        move: uuid.UUID,
-        capabilities: Capabilities,
-        progress: Progress,
+        self, connection: psycopg.Connection[Any], move: uuid.UUID, capabilities: Capabilities
     ) -> None:
         self._connection = connection
         self._move = move
         self._direct = capabilities.has("direct_compress")
-        self._progress = progress
 
-    def copy(self, source: Source, units: list[Unit]) -> int:
-        """Copy the units that the ledger lacks; how many rows. Raises TargetError, ValuesDoNotFit."""
-        copied = 0
-        done = ledger.committed(self._connection, self._move)
-        left = [unit for unit in units if (unit.table.shape.name, unit.number) not in done]
+    def copy(self, source: Source, units: list[Unit], *, ahead: bool = True) -> Generator[Copied]:
+        """Copy units that the ledger lacks, each when the next one is asked for.
+
+        ahead: read and encode the next unit while one is written. Raises TargetError, ValuesDoNotFit.
+        """
         with _Reading(source) as reading:
-            for unit, encoded in reading.ahead(left):
+            for unit, encoded in reading.ahead(units) if ahead else reading.in_turn(units):
                 with self._connection.transaction():
                     rows, size = (
                         self._send_series(encoded) if encoded is not None else self._send_slice(source, unit)
                     )
-                copied += rows
-                self._progress.advance(rows, detail=str(unit), size=size)
-        return copied
+                yield Copied(unit, rows, size)
 
     def _send_series(self, encoded: Encoded) -> tuple[int, int]:
         unit = encoded.unit
@@ -144,6 +145,11 @@ class _Reading:
                 yield ready, waiting.result() if waiting else None
         for ready, waiting in pending:
             yield ready, waiting.result() if waiting else None
+
+    def in_turn(self, units: list[Unit]) -> Iterator[tuple[Unit, Encoded | None]]:
+        """The same, each read when it is asked for, by the caller's thread."""
+        for unit in units:
+            yield unit, self._encode(unit) if isinstance(unit, SeriesUnit) else None
 
     def _encode(self, unit: SeriesUnit) -> Encoded:
         shape = unit.table.shape

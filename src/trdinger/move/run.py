@@ -24,13 +24,13 @@ from trdinger.legacy.backup import Backup, back_up
 from trdinger.legacy.survey import Survey, survey
 from trdinger.move import ledger
 from trdinger.move.checking import CHANGES, Checked, look, rules
-from trdinger.move.copying import Copier
 from trdinger.move.finish import finish, steps
 from trdinger.move.ledger import Move
 from trdinger.move.plan import Existing, Options, Plan, at_target, treat, without
 from trdinger.move.report import Report, Stage, peak_memory
 from trdinger.move.since import since
 from trdinger.move.units import Sizes, units
+from trdinger.move.workers import copy
 from trdinger.progress import Progress
 from trdinger.schema import keys
 from trdinger.schema.apply import apply
@@ -223,9 +223,7 @@ class _Run:
                     for table in SERIES:
                         keys.drop_for_load(connection, table)
             self.progress.advance(sum(done.values()))
-            rows = Copier(connection, move, self.database.capabilities, self.progress).copy(
-                held.source, every
-            )
+            rows = copy(self.database, connection, move, held.source, every, progress=self.progress)
             if done:
                 stage.said.append(f"{sum(done.values()):,} rows were in already; {rows:,} came now.")
             try:
