@@ -7,6 +7,7 @@ INSTALLED := $(VENV)/installed
 DEMO := demo
 DEMO_ROWS ?= 100000
 PYTEST_OPTIONS ?=
+TEST_WORKERS ?= 2
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate
 
@@ -40,7 +41,7 @@ demo: $(INSTALLED)  ## Make a sample file, move it into the embedded TimescaleDB
 	@$(BIN)/trdinger db psql --to embedded:$(DEMO)/timescaledb $(QUESTIONS)
 
 test: $(INSTALLED)  ## Run the tests on every engine that is here (PYTEST_OPTIONS="--engine native").
-	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_OPTIONS)
 
 check: $(INSTALLED)  ## Lint, formatting, strict types, and the arrows between the rooms.
 	$(BIN)/ruff check .
