@@ -20,7 +20,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from trdinger.legacy.documents import storable
@@ -29,7 +29,7 @@ from trdinger.legacy.source import Text
 from trdinger.schema.shape import Column
 
 Stored = None | int | float | Text | bytes
-Value = None | int | float | bool | str
+Value = None | int | float | bool | str | bytes
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,6 +46,7 @@ _TIME = re.compile(
     r"(?P<offset>[Zz]|[+-]\d\d(?::?[0-5]\d)?)?)?",
     re.ASCII,
 )
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _JSON_BYTES = 250_000_000  # jsonb refuses arrays and objects of 256 MiB
 _NUMBERS = ("float", "integer")
 _INTEGER_DIGITS = 25  # more than 64 bits have
@@ -133,6 +134,23 @@ def _time_kind(text: str, form: re.Match[str]) -> str | None:
     return "time in another form" if form["mark"] == " " else "time with T"
 
 
+def _date(_: Column, stored: Stored) -> tuple[Value, str | None]:
+    """A date as YYYY-MM-DD; no other form of one is taken."""
+    text = _decoded(stored) if isinstance(stored, Text) else ""
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text).isoformat(), None
+    except ValueError:
+        pass
+    raise Misfit(f"not a date: {show(stored)}")
+
+
+def _blob(_: Column, stored: Stored) -> tuple[Value, str | None]:
+    if isinstance(stored, bytes) and not isinstance(stored, Text):
+        return stored, None
+    raise Misfit(f"{_class(stored)} in a blob: {show(stored)}")
+
+
 def _float(_: Column, stored: Stored) -> tuple[Value, str | None]:
     if isinstance(stored, float):
         return stored, None
@@ -167,7 +185,16 @@ def _boolean(_: Column, stored: Stored) -> tuple[Value, str | None]:
     raise Misfit(f"neither 0 nor 1: {show(stored)}")
 
 
+def literal(number: float) -> str:
+    """A number as the text that stands for it and for no other."""
+    if isinstance(number, float) and math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"
+    return repr(number)
+
+
 def _text(column: Column, stored: Stored) -> tuple[Value, str | None]:
+    if column.numbers and isinstance(stored, int | float):
+        return literal(stored), "number in a text column"
     if not isinstance(stored, Text):
         raise Misfit(f"{_class(stored)} in a text: {show(stored)}")
     text = _decoded(stored)
@@ -224,4 +251,6 @@ _CONVERTERS: dict[str, Callable[[Column, Stored], tuple[Value, str | None]]] = {
     "boolean": _boolean,
     "json": _json,
     "text": _text,
+    "date": _date,
+    "blob": _blob,
 }

@@ -16,15 +16,17 @@ import sqlalchemy as sa
 from trdinger.declaration import SERIES, TABLES, Series
 from trdinger.schema.models import Base
 
-Kind = Literal["time", "float", "integer", "boolean", "json", "text"]
+Kind = Literal["time", "date", "float", "integer", "boolean", "json", "text", "blob"]
 
 ARROW: dict[Kind, pa.DataType] = {
     "time": pa.timestamp("us", tz="UTC"),
+    "date": pa.string(),
     "float": pa.float64(),
     "integer": pa.int64(),
     "boolean": pa.bool_(),
     "json": pa.string(),
     "text": pa.string(),
+    "blob": pa.binary(),
 }
 
 
@@ -34,6 +36,7 @@ class Column:
 
     length: characters that a text may have; bits: 32 or 64, of an integer.
     default: the server fills the column when it is left out.
+    numbers: a text that also takes numbers, each as its exact literal.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Column:
     length: int | None = None
     bits: int = 64
     default: bool = False
+    numbers: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,14 +41,14 @@ def verify_rows(
         mine = left["id"] if left is not None else None
         other = right["id"] if right is not None else None
         if other is not None and other == previous:
-            proof.add(Difference(proof.table, "repeated", f"id {other}"))
+            proof.add(Difference(proof.table, "repeated", f"id {other!r}"))
             right = next(theirs, None)
         elif other is None or (mine is not None and mine < other):  # type: ignore[operator]
-            proof.add(Difference(proof.table, "missing", f"id {mine}"))
+            proof.add(Difference(proof.table, "missing", f"id {mine!r}"))
             proof.rows += 1
             left = next(ours, None)
         elif mine is None or other < mine:  # type: ignore[operator]
-            proof.add(Difference(proof.table, "extra", f"id {other}"))
+            proof.add(Difference(proof.table, "extra", f"id {other!r}"))
             right = next(theirs, None)
         else:
             assert left is not None
@@ -66,7 +66,7 @@ def _compare(table: TableSurvey, ours: _Row, theirs: _Row, proof: TableProof) ->
         mine, other = ours.get(column.name), theirs[column.name]
         proof.cells += 1
         if (shown := _differing(column, mine, other)) is not None:
-            proof.add(Difference(proof.table, "value", f"id {ours['id']}", column.name, *shown))
+            proof.add(Difference(proof.table, "value", f"id {ours['id']!r}", column.name, *shown))
 
 
 def _differing(column: Column, mine: Value, other: Value) -> tuple[str, str] | None:
