@@ -97,12 +97,12 @@ def test_what_is_no_file_of_ours(
 
 
 @pytest.mark.parametrize("command", ["inspect", "migrate", "verify"])
-def test_a_database_of_another_program(command: str, tmp_path: Path, server: Target) -> None:
+def test_a_database_without_tables(command: str, tmp_path: Path, server: Target) -> None:
     with closing(sqlite3.connect(tmp_path / "trdinger.db")) as connection:
-        connection.execute("CREATE TABLE trades (id INTEGER PRIMARY KEY)")
+        connection.execute("PRAGMA user_version = 1")
     to = [] if command == "inspect" else ["--to", server.address]
     with untouched(tmp_path):
-        told("a database of another program", here(command, tmp_path / "trdinger.db", *to))
+        told("a database without tables", here(command, tmp_path / "trdinger.db", *to))
 
 
 def test_damaged_pages_are_told_by_table(source: Path, server: Target) -> None:

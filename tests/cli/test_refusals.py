@@ -37,6 +37,7 @@ def told(done: Done, code: int, *parts: str) -> None:
 def unknown(path: Path) -> str:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE notes (text TEXT)")
+        connection.execute("ALTER TABLE ga_experiments ADD COLUMN mood TEXT")
     connection.close()
     return "notes"
 
@@ -59,10 +60,22 @@ def test_a_strange_path_is_a_path_like_any_other(small_file: Path, tmp_path: Pat
     assert path.with_name(f"{path.stem}-move").is_dir()
 
 
-def test_a_file_with_strange_tables_has_them_named(source: Path, server: Target) -> None:
+def test_a_file_with_strange_columns_has_them_named(source: Path, server: Target) -> None:
     unknown(source)
-    told(here("migrate", source, "--to", server.address), 4, "notes", "--leave-out notes")
-    assert here("migrate", source, "--to", server.address, "--leave-out", "notes").code == 0
+    told(here("migrate", source, "--to", server.address), 4, "mood", "--leave-out ga_experiments.mood")
+    leaving = ("--leave-out", "ga_experiments.mood", "--leave-out", "notes")
+    done = here("migrate", source, "--to", server.address, *leaving)
+    assert done.code == 0
+    assert "  - table notes" in done.out
+
+
+def test_a_plan_that_names_what_is_not_there_is_told_of(source: Path, server: Target, tmp_path: Path) -> None:
+    unknown(source)
+    to = ("--to", server.address)
+    told(here("migrate", source, *to, "--hypertable", "note:at"), 2, "has no table note", "notes")
+    told(here("migrate", source, *to, "--hypertable", "notes:at"), 2, "has no column at", "text")
+    told(here("migrate", source, *to, "--with", tmp_path / "none.toml"), 2, "cannot be read")
+    told(here("migrate", source, *to, "--hypertable", "ohlcv_data:timestamp"), 2, "nothing to decide")
 
 
 def test_values_that_do_not_fit_are_all_named_before_anything_is_written(

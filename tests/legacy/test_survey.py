@@ -98,15 +98,26 @@ def test_tables_of_an_older_file_are_told_as_missing(file: File) -> None:
     assert len(held.tables) == 7
 
 
-def test_a_file_of_somebody_else_is_refused_by_what_it_holds(tmp_path: Path) -> None:
+def test_a_file_of_somebody_else_is_one_of_tables_that_trdinger_does_not_know(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE users (id)")
         connection.execute("CREATE TABLE alembic_version (version_num)")
         connection.execute("CREATE VIEW ohlcv_data AS SELECT * FROM users")
-    with pytest.raises(
-        SourceError, match=r"holds none of Trdinger's tables \(it holds users\)\. Name the file"
-    ):
+    held = survey(Source(path))
+    assert [(table.stored, table.rows) for table in held.own] == [("users", 0)]
+    assert (held.ours, held.missing, held.strangers) == ((), TABLES, ())
+    assert held.others == (
+        "view ohlcv_data",
+        "table alembic_version, which is SQLite's or a migration tool's own",
+    )
+
+
+def test_a_file_of_nothing_that_can_be_moved_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num)")
+    with pytest.raises(SourceError, match=r"holds no table that can be moved \(table alembic_version"):
         survey(Source(path))
 
 
@@ -115,7 +126,8 @@ def test_what_trdinger_does_not_know_is_named(file: File) -> None:
     file.run('ALTER TABLE ohlcv_data ADD COLUMN "VWAP ""x"""')
     file.run("ALTER TABLE ga_experiments ADD COLUMN doubled AS (total_generations * 2)")
     held = survey(file.source)
-    assert held.strangers == ("my notes; -- ", 'ohlcv_data.VWAP "x"', "ga_experiments.doubled")
+    assert held.strangers == ('ohlcv_data.VWAP "x"', "ga_experiments.doubled")
+    assert [table.stored for table in held.own] == ["my notes; -- "]
     assert candles(held).present == candles(held).shape.column_names
 
 
@@ -155,7 +167,7 @@ def test_names_in_other_letters_are_the_same_names(file: File) -> None:
 
 def test_a_letter_that_only_unicode_folds_makes_another_name(file: File) -> None:
     file.run('CREATE TABLE "bac\u212atest_results" (id)')
-    assert survey(file.source).strangers == ("bac\u212atest_results",)
+    assert [table.stored for table in survey(file.source).own] == ["bac\u212atest_results"]
 
 
 def test_a_series_whose_name_does_not_fit_is_told_with_all_its_rows(file: File) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trdinger.engine.connect import Database
+from trdinger.legacy.own.choices import NOTHING, Choices
 from trdinger.legacy.source import Source
 from trdinger.legacy.survey import survey
 from trdinger.move.plan import Existing, Options, Plan, plan
@@ -45,12 +46,15 @@ def planned(
     database: Database,
     *,
     existing: Existing = Existing.REFUSE,
+    left_out: tuple[str, ...] = (),
+    choices: Choices = NOTHING,
     sizes: Sizes = SMALL,
     **asked: Any,
 ) -> Plan:
     """The plan of a move; its work folder is beside the source."""
-    options = Options(existing=existing, sizes=sizes, **asked)
-    return plan(survey(Source(source)), database.fresh(), options)
+    options = Options(existing=existing, left_out=left_out, sizes=sizes, **asked)
+    held = survey(Source(source), choices.leaving(left_out), look=False)
+    return plan(held, database.fresh(), options)
 
 
 def move(source: Path, database: Database, *, heard: Heard | None = None, **options: Any) -> Report:

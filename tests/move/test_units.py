@@ -32,7 +32,7 @@ def test_every_row_is_in_one_unit(source: Path, sizes: Sizes) -> None:
                     where = " AND ".join(f"{name} = ?" for name in segment)
                     values, after, until = list(unit.span.segment), unit.span.after, unit.span.until
                 else:
-                    where, values, time, after, until = "1", [], "rowid", unit.after, unit.until
+                    where, values, time, after, until = "1", [], "rowid", unit.within.after, unit.within.until
                 for bound, comparison in ((after, ">"), (until, "<=")):
                     if bound is not None:
                         where += f" AND {time} {comparison} ?"

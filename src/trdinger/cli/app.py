@@ -24,6 +24,7 @@ from trdinger.cli import (
     inspect,
     migrate,
     migrations,
+    plan,
     rejects,
     rollback,
     sample,
@@ -54,6 +55,7 @@ app.add_typer(rejects.app, name="rejects", short_help="Rows that a move set asid
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
 app.add_typer(migrations.app, name="migrations", short_help="Look into a target's ledger of moves.")
 app.add_typer(bench.app, name="bench", short_help="Measure how fast this machine moves a file.")
+app.add_typer(plan.app, name="plan", short_help="Decide what becomes of tables of your own.")
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")
 
 

@@ -96,6 +96,7 @@ def _of_survey(held: Survey, checked: Check) -> dict[str, Any]:
         "missing_tables": list(held.missing),
         "strangers": list(held.strangers),
         "others": list(held.others),
+        "otherwise": list(held.said),
     }
 
 

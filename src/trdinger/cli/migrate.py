@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from trdinger.cli.options import (
+    Decided,
+    Hypertable,
     Json,
     Quiet,
     Source,
@@ -18,6 +20,7 @@ from trdinger.cli.options import (
     To,
     Workdir,
     answer,
+    choices,
     is_default,
     note,
     print_json,
@@ -46,7 +49,7 @@ ExistingOption = Annotated[
         "--existing",
         metavar="refuse|keep|replace",
         help="A target that holds something: refuse it, keep what others have and move in beside it, or"
-        " replace the rows of Trdinger's nine tables.",
+        " replace the rows of Trdinger's nine tables and the tables that former moves made.",
     ),
 ]
 LeaveOut = Annotated[
@@ -54,7 +57,7 @@ LeaveOut = Annotated[
     typer.Option(
         "--leave-out",
         metavar="TABLE[.COLUMN]",
-        help="Leave behind a table or column that Trdinger does not know. May be repeated.",
+        help="Leave behind a table, or a column that Trdinger's tables do not have. May be repeated.",
         show_default=False,
     ),
 ]
@@ -89,6 +92,8 @@ def command(
     plan_only: Plan = False,
     existing: ExistingOption = Existing.REFUSE,
     leave_out: LeaveOut = None,
+    hypertable: Hypertable = None,
+    decided: Decided = None,
     stays: Stays = "first",
     text_numbers: TextNumbers = False,
     strict: Strict = False,
@@ -109,6 +114,7 @@ def command(
       trdinger migrate trdinger.db --plan
       trdinger migrate trdinger.db
       trdinger migrate trdinger.db --to postgresql://trdinger@localhost/trdinger
+      trdinger migrate other.db --hypertable prices:at:symbol
     """
     address, connecting = target(to)
     file = files.Source(source)
@@ -125,7 +131,8 @@ def command(
     with telling(file), choose(quiet=quiet, json=as_json) as progress, ExitStack() as opened:
         progress.stage("Look")
         database = opened.enter_context(open_database(address, connecting, writes=not plan_only))
-        planned = plan(survey(file), database, options)
+        held = survey(file, choices(decided, hypertable, leave_out), look=False)
+        planned = plan(held, database, options)
         report = None if plan_only else migrate(planned, progress)
         progress.end()
     if report is None:

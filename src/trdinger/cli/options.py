@@ -12,6 +12,7 @@ from rich.console import Console
 from trdinger.engine.address import Address
 from trdinger.engine.connect import ConnectionOptions
 from trdinger.errors import UsageError
+from trdinger.legacy.own.choices import NOTHING, Choices, read
 from trdinger.schema.shape import TableShape, shapes
 from trdinger.settings import load
 
@@ -62,6 +63,32 @@ TextNumbers = Annotated[
     bool,
     typer.Option("--text-numbers", help="Take text that is a number, in a number's column, for that number."),
 ]
+Hypertable = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hypertable",
+        metavar="TABLE:TIME[:SEGMENT,…]",
+        help="Make a table of your own a hypertable, partitioned by the column TIME, its rows compressed"
+        " together by the columns SEGMENT. May be repeated.",
+        show_default=False,
+    ),
+]
+Decided = Annotated[
+    Path | None,
+    typer.Option(
+        "--with",
+        metavar="PLAN.toml",
+        help="What is decided about tables of your own; trdinger plan init writes a first one.",
+        show_default=False,
+    ),
+]
+
+
+def choices(decided: Path | None, hypertable: list[str] | None, left_out: list[str] | None = None) -> Choices:
+    """What the arguments say about the tables of a user's own. Raises UsageError."""
+    asked = read(decided) if decided is not None else NOTHING
+    return asked.hypertables(hypertable or ()).leaving(left_out or ())
+
 
 Tables = Annotated[
     list[str] | None,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from trdinger.cli.options import Json, Quiet, Source, To, answer, is_default, print_json, target
+from trdinger.cli.options import (
+    Decided,
+    Hypertable,
+    Json,
+    Quiet,
+    Source,
+    To,
+    answer,
+    choices,
+    is_default,
+    print_json,
+    target,
+)
 from trdinger.engine.open import open_database
 from trdinger.errors import ValuesDiffer
 from trdinger.legacy import source as files
@@ -16,7 +28,15 @@ from trdinger.report.terminal import show_report
 from trdinger.verify.run import verify
 
 
-def command(source: Source, *, to: To = None, as_json: Json = False, quiet: Quiet = False) -> None:
+def command(
+    source: Source,
+    *,
+    to: To = None,
+    hypertable: Hypertable = None,
+    decided: Decided = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Compare every cell of a SQLite file with a database, as the application reads it; write nothing.
 
     Ends with 6 if any value differs; the first differences of each table are shown.
@@ -33,7 +53,7 @@ def command(source: Source, *, to: To = None, as_json: Json = False, quiet: Quie
         progress.stage("Look")
         database = opened.enter_context(open_database(address, connecting, writes=False))
         report = Report(source=str(source.resolve()), target=str(database), server=str(database.capabilities))
-        held, checked = accounted(survey(file), database)
+        held, checked = accounted(survey(file, choices(decided, hypertable), look=False), database)
         report.describe(held, checked)
         stage = Stage("Verify")
         with stage.timed():

@@ -38,7 +38,7 @@ class FileRows:
     """A file's rows. Until `prepare` it is only surveyed; from then on its copy is read."""
 
     def __init__(self, file: Source, rules: Rules, stack: ExitStack) -> None:
-        self._given = survey(file)
+        self._given = survey(file, look=False).trdingers()
         self._rules = rules
         self._stack = stack
         self._read: Survey = self._given.judged(rules)
@@ -72,7 +72,8 @@ class FileRows:
         beside = self._stack.enter_context(
             tempfile.TemporaryDirectory(prefix=".trdinger-", dir=folder.parent)
         )
-        copy = survey(back_up(file, Path(beside), tell=progress.advance).source).judged(self._rules)
+        backup = back_up(file, Path(beside), tell=progress.advance)
+        copy = survey(backup.source, look=False).trdingers().judged(self._rules)
         progress.stage("Check", total=copy.rows)
         with rejects.writing(folder / rejects.NAME, str(uuid.uuid4()), self.source) as writer:
             keeper = _Keeper(writer)

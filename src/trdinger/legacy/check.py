@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from trdinger.errors import ValuesDoNotFit
-from trdinger.legacy import duplicates
+from trdinger.legacy import duplicates, slices
 from trdinger.legacy.judging import BadValue, Change, Found, Reject, Row, judge
 from trdinger.legacy.reading import ROWID, Span, increasing, series_reader, times
 from trdinger.legacy.references import orphans
@@ -206,7 +206,8 @@ class _Checking:
     @staticmethod
     def _again(table: TableSurvey, row: Row, connection: sqlite3.Connection) -> tuple[list[Stored], Found]:
         """A row that fits by itself: its values, and what judging it finds."""
-        _, *cells = connection.execute(f"{_select(table)} WHERE rowid = ?", (row,)).fetchone()
+        cells = slices.row(connection, table, row)
+        assert cells is not None
         found = Found()
         judge(table.shape, table.present, row, cells, found=found, rules=table.rules)
         return cells, found
@@ -272,11 +273,11 @@ class _Checking:
         held = duplicates.Keys(len(keys), self.stays)
         repeated: list[BadValue] = []
         with self.survey.source.connect() as connection:
-            for rowid, *cells in connection.execute(f"{_select(table)} ORDER BY rowid"):
+            for rowid, cells in slices.rows(connection, table):
                 found = Found()
                 row = judge(shape, table.present, rowid, cells, found=found, rules=table.rules)
                 self._take(table, found, 1)
-                if row is None:
+                if row is None or not keys:
                     continue
                 values = dict(zip(table.present, row, strict=True))
                 for loser, at, kept in held.add(rowid, [tuple(values[name] for name in key) for key in keys]):

@@ -7,13 +7,18 @@ The spans that the copy and the check work through are cut here.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trdinger.errors import SourceError
 from trdinger.legacy.judging import Row
 from trdinger.legacy.misfit import Misfit
+from trdinger.legacy.own import catalog
+from trdinger.legacy.own.catalog import folded
+from trdinger.legacy.own.choices import NOTHING, Choices
+from trdinger.legacy.own.reflection import reflect
+from trdinger.legacy.own.table import Own
 from trdinger.legacy.reading import EXACTLY, Bound, Span
 from trdinger.legacy.source import Source, Text, quoted
 from trdinger.legacy.values import STRICT, Rules, Stored, convert
@@ -47,6 +52,7 @@ class TableSurvey:
     series: those whose names fit. unnamed: the rows of the others.
     rules: what may be read into a value. rejected: rows that the target does not get; replayed: keys of
     rows that it got later, mended, which the file does not have.
+    own: what the file declares and the target gets, of a table that is a user's own.
     """
 
     shape: TableShape
@@ -58,12 +64,35 @@ class TableSurvey:
     rules: Rules = STRICT
     rejected: frozenset[Row] = frozenset()
     replayed: frozenset[tuple[Any, ...]] = frozenset()
+    own: Own | None = None
+
+    @property
+    def stored(self) -> str:
+        """The table's name in the file."""
+        return self.own.stored if self.own else self.shape.name
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The file's names of the columns that are `present`."""
+        return self.own.columns if self.own else self.present
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it becomes a hypertable where the server has them."""
+        return self.shape.series is not None or (self.own is not None and self.own.table.series is not None)
+
+    @property
+    def rowid(self) -> str | None:
+        """A name that gives the rowid; None for a table without one, whose rows are named by its key."""
+        return self.own.declared.rowid if self.own else "rowid"
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A file. `strangers` are tables and columns that Trdinger does not know, `others` views and triggers.
+    """A file. `strangers` are columns of Trdinger's tables that it does not know.
 
+    tables: Trdinger's, then a user's own. others: what stays behind, as views and triggers do.
+    said: what is otherwise in the target, in words. asked: the decisions that were gone by.
     bytes: the size of the file with its WAL.
     """
 
@@ -72,7 +101,9 @@ class Survey:
     tables: tuple[TableSurvey, ...]
     missing: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
-    others: tuple[str, ...] = field(default=())
+    others: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    asked: Choices = NOTHING
 
     @property
     def rows(self) -> int:
@@ -97,32 +128,83 @@ class Survey:
         )
         return replace(self, tables=tables)
 
+    @property
+    def own(self) -> tuple[TableSurvey, ...]:
+        """The tables that are a user's own."""
+        return tuple(table for table in self.tables if table.own is not None)
+
+    @property
+    def ours(self) -> tuple[TableSurvey, ...]:
+        """Trdinger's tables."""
+        return tuple(table for table in self.tables if table.own is None)
+
+    @property
+    def choices(self) -> Choices:
+        """Everything that was decided about a user's own tables, so that it can be decided so again."""
+        left = {name: choice for name, choice in self.asked.tables.items() if not choice.move}
+        moved = {table.stored: table.own.choice for table in self.tables if table.own}
+        return Choices(left | moved, kept=True)
+
+    def trdingers(self) -> Survey:
+        """Trdinger's tables alone. Raises SourceError where the file has none of them."""
+        if not self.ours:
+            raise SourceError(
+                f"{self.source.path} holds none of Trdinger's tables.",
+                hint=f"Name the file that Trdinger wrote; its tables are {', '.join(sorted(self.missing))}.",
+            )
+        return replace(self, tables=self.ours)
+
+    def without_keys(self, missing: Mapping[str, Collection[str]]) -> Survey:
+        """The same, where some keys of a user's own tables could not be made: their names, by table."""
+        tables = tuple(
+            replace(table, own=table.own.without(missing[table.shape.name]))
+            if table.own is not None and table.shape.name in missing
+            else table
+            for table in self.tables
+        )
+        return replace(self, tables=tables)
+
     def table(self, name: str) -> TableSurvey | None:
         """The table of that name, None if the file lacks it."""
         return next((table for table in self.tables if table.shape.name == name), None)
 
 
-def survey(source: Source) -> Survey:
-    """Survey a file. Raises SourceError when it cannot be read or is not Trdinger's."""
+def survey(source: Source, choices: Choices = NOTHING, *, look: bool = True) -> Survey:
+    """Survey a file. Raises SourceError when it cannot be read or holds no table, UsageError for `choices`.
+
+    look: read what the columns of a user's own tables hold, so that their types lose nothing; otherwise
+    they are as declared.
+    """
     source.check()
     with source.connect() as connection:
-        found = source.tables(connection)
-        known = {_folded(name): (name, tuple(map(_folded, columns))) for name, columns in found.items()}
+        declared, others = catalog.tables(connection)
+        found = {table.name: tuple(column.name for column in table.columns) for table in declared}
+        known = {folded(name): (name, tuple(map(folded, columns))) for name, columns in found.items()}
         held = [shape for shape in shapes() if shape.name in known]
-        if not held:
-            raise _not_ours(source, found)
+        if not declared:
+            raise _nothing(source, others)
         ours = {known[shape.name][0]: shape.column_names for shape in held}
-        strangers = [name for name in found if name not in ours]
+        strangers = []
         for name, columns in ours.items():
-            strangers += [f"{name}.{column}" for column in found[name] if _folded(column) not in columns]
+            strangers += [f"{name}.{column}" for column in found[name] if folded(column) not in columns]
         _complete(held, {shape.name: known[shape.name][1] for shape in held})
+        theirs = [table for table in declared if table.name not in ours]
+        own, left = reflect(connection, theirs, choices, {shape.name: shape for shape in held}, look=look)
+        tables = [_table(connection, shape, known[shape.name][1]) for shape in held]
         return Survey(
             source=source,
             bytes=source.bytes,
-            tables=tuple(_table(connection, shape, known[shape.name][1]) for shape in held),
+            tables=(*tables, *(_own_table(connection, each) for each in own)),
             missing=tuple(shape.name for shape in shapes() if shape not in held),
             strangers=tuple(strangers),
-            others=tuple(source.others(connection)),
+            others=(
+                *source.others(connection),
+                *others,
+                *left,
+                *(f"{each.stored}: {sentence}" for each in own for sentence in each.left),
+            ),
+            said=tuple(f"{each.stored}: {sentence}" for each in own for sentence in each.said),
+            asked=choices,
         )
 
 
@@ -164,13 +246,11 @@ def fits(column: Column, stored: Stored) -> bool:
     return True
 
 
-def _not_ours(source: Source, found: dict[str, tuple[str, ...]]) -> SourceError:
-    some = f"it holds {', '.join(sorted(found)[:5])}" if found else "it holds no table at all"
+def _nothing(source: Source, others: list[str]) -> SourceError:
+    some = f" that can be moved ({', '.join(others[:5])})" if others else " at all"
     return SourceError(
-        f"{source.path} holds none of Trdinger's tables ({some}).",
-        hint="Name the file that Trdinger wrote; its tables are "
-        + ", ".join(sorted(shape.name for shape in shapes()))
-        + ".",
+        f"{source.path} holds no table{some}.",
+        hint="Name the file that Trdinger wrote, or another SQLite file with tables.",
     )
 
 
@@ -187,6 +267,11 @@ def _complete(held: list[TableShape], columns: dict[str, tuple[str, ...]]) -> No
             f"The file lacks columns that may not be null: {', '.join(lacking)}.",
             hint="Is this a file of Trdinger? Add them with their values, then run it again.",
         )
+
+
+def _own_table(connection: sqlite3.Connection, own: Own) -> TableSurvey:
+    (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(own.stored)}").fetchone()
+    return TableSurvey(own.table.shape, rows, own.table.shape.column_names, (), own=own)
 
 
 def _table(connection: sqlite3.Connection, shape: TableShape, columns: tuple[str, ...]) -> TableSurvey:
@@ -220,11 +305,6 @@ def _bound(stored: object) -> Bound:
         except UnicodeDecodeError:
             return None
     return stored if isinstance(stored, int | float) else None
-
-
-def _folded(name: str) -> str:
-    """A name as SQLite compares names: ASCII letters alike in both cases, no others."""
-    return name.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
 
 
 def _text(stored: object) -> str:

@@ -20,9 +20,9 @@ from trdinger.legacy import rejects
 from trdinger.legacy.check import Check, Duplicates, check, integrity
 from trdinger.legacy.judging import Change, Reject, Row
 from trdinger.legacy.source import damaged
-from trdinger.legacy.survey import Survey
+from trdinger.legacy.survey import Survey, survey
 from trdinger.legacy.values import Rules
-from trdinger.move import ledger
+from trdinger.move import ledger, own
 from trdinger.move.plan import Options
 from trdinger.progress import Progress
 
@@ -58,10 +58,15 @@ def accounted(held: Survey, database: Database) -> tuple[Survey, dict[str, Any]]
     path = held.source.path.resolve()
     with database.connect(autocommit=True) as connection:
         move = next(iter(ledger.moves(connection)), None)
-        if move is None or path not in {Path(move.source), move.backup.path.resolve()}:
-            return held, {}
-        rejected, replayed = ledger.rejected(connection, move.id), ledger.replayed(connection, move.id)
-    return held.judged(rules(move.checked), rejected, replayed), move.checked
+        known = move is not None and path in {Path(move.source), move.backup.path.resolve()}
+        if known and move is not None:
+            rejected, replayed = ledger.rejected(connection, move.id), ledger.replayed(connection, move.id)
+            failed = own.failures(connection)
+    if held.own:  # as they were decided upon then, unless that is asked for otherwise now
+        held = survey(held.source, held.asked if move is None or held.asked.tables else move.choices)
+    if not known or move is None:
+        return held, {}
+    return held.judged(rules(move.checked), rejected, replayed).without_keys(failed), move.checked
 
 
 def look(

@@ -19,7 +19,7 @@ from trdinger.declaration import SERIES, TABLES
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceError, TargetRefused
 from trdinger.legacy.survey import survey
-from trdinger.move import ledger
+from trdinger.move import ledger, own
 from trdinger.move.checking import accounted
 from trdinger.move.history import Entry, is_there
 from trdinger.move.ledger import SCHEMA
@@ -176,7 +176,7 @@ def _packed(database: Database, entry: Entry, progress: Progress) -> Packed:
         return "none"
     try:
         entry.backup.verify()
-        held, _ = accounted(survey(entry.backup.source), database)
+        held, _ = accounted(survey(entry.backup.source, look=False), database)
         proof = verify(held, database, progress)
     except SourceError:
         return "unproven"
@@ -217,6 +217,7 @@ def _remove(connection: psycopg.Connection[Any], entry: Entry, rows: dict[str, i
             keys.restart_identity(connection, table)
     if is_there(connection, f"{SCHEMA}.replayed"):
         connection.execute(f"DELETE FROM {SCHEMA}.replayed WHERE run = %s", (entry.id,))
+    own.remove(connection)
     connection.execute(f"DELETE FROM {SCHEMA}.move WHERE id = %s", (entry.id,))
 
 

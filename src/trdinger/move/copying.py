@@ -22,9 +22,10 @@ from psycopg import sql
 
 from trdinger.engine.capabilities import Capabilities
 from trdinger.errors import TargetError, ValuesDoNotFit
+from trdinger.legacy import slices
 from trdinger.legacy.judging import Found, judge
 from trdinger.legacy.reading import SeriesReader, increasing, series_reader, times
-from trdinger.legacy.source import Source, quoted
+from trdinger.legacy.source import Source
 from trdinger.legacy.values import Value
 from trdinger.move import ledger
 from trdinger.move.encoding import encode
@@ -112,7 +113,7 @@ class Copier:
                 for row in _slice_rows(source, unit):
                     copy.write_row([*_texts(shape, present, row), *(None for _ in unit.table.absent)])
                     sent += 1
-                    size += sum(len(cell) for cell in row if isinstance(cell, str)) + 8 * len(row)
+                    size += sum(len(cell) for cell in row if isinstance(cell, str | bytes)) + 8 * len(row)
             _expect(unit, sent, cursor.rowcount)
         ledger.settle(self._connection, self._move, unit, sent)
         return sent, size
@@ -182,19 +183,13 @@ class _Reading:
 
 
 def _slice_rows(source: Source, unit: SliceUnit) -> Iterator[list[Value]]:
-    where = [f"rowid > {unit.after}"] if unit.after is not None else []
-    where += [f"rowid <= {unit.until}"] if unit.until is not None else []
-    columns = ", ".join(map(quoted, unit.table.present))
-    name = quoted(unit.table.shape.name)
-    statement = f"SELECT rowid, {columns} FROM {name}" + (f" WHERE {' AND '.join(where)}" if where else "")
+    table = unit.table
     with source.connect() as connection:
-        for rowid, *cells in connection.execute(statement + " ORDER BY rowid"):
-            if rowid in unit.table.rejected:
+        for name, cells in slices.rows(connection, table, unit.within):
+            if name in table.rejected:
                 continue
             found = Found()
-            row = judge(
-                unit.table.shape, unit.table.present, rowid, cells, found=found, rules=unit.table.rules
-            )
+            row = judge(table.shape, table.present, name, cells, found=found, rules=table.rules)
             if row is None:
                 bad = found.bad[0]
                 raise ValuesDoNotFit(

@@ -17,7 +17,8 @@ from psycopg import sql
 from trdinger.declaration import SERIES, TABLES
 from trdinger.engine.capabilities import Capabilities
 from trdinger.errors import TargetError
-from trdinger.move import ledger
+from trdinger.legacy.survey import Survey
+from trdinger.move import ledger, own
 from trdinger.progress import Progress
 from trdinger.schema import keys
 
@@ -27,8 +28,9 @@ def finish(
     move: uuid.UUID,
     capabilities: Capabilities,
     progress: Progress,
+    held: Survey,
 ) -> None:
-    """Do what is left of the steps after the copy. Raises TargetError."""
+    """Do what is left of the steps after the copy of a file. Raises TargetError."""
     done = ledger.steps(connection, move)
 
     def step(name: str, act: Callable[[], object]) -> None:
@@ -39,25 +41,26 @@ def finish(
                 ledger.step_done(connection, move, name, time.perf_counter() - begun)
         progress.advance(1, detail=name)
 
-    for table in SERIES:
-        step(f"keys of {table}", partial(keys.restore_after_load, connection, table))
-    if capabilities.has("compression"):
+    if held.ours:
         for table in SERIES:
-            for chunk in _uncompressed(connection, table):
-                with connection.transaction():
-                    connection.execute("SELECT compress_chunk(%s, if_not_compressed => true)", (chunk,))
-            progress.advance(1, detail=f"compression of {table}")
-    for table in TABLES:
-        step(f"ids of {table}", partial(keys.restart_identity, connection, table))
-    for table in TABLES:
-        analyse = sql.SQL("ANALYZE {}").format(sql.Identifier(table))
-        step(f"statistics of {table}", partial(connection.execute, analyse))
-    validate(connection)
+            step(f"keys of {table}", partial(keys.restore_after_load, connection, table))
+        if capabilities.has("compression"):
+            for table in SERIES:
+                own.compress(connection, table)
+                progress.advance(1, detail=f"compression of {table}")
+        for table in TABLES:
+            step(f"ids of {table}", partial(keys.restart_identity, connection, table))
+        for table in TABLES:
+            analyse = sql.SQL("ANALYZE {}").format(sql.Identifier(table))
+            step(f"statistics of {table}", partial(connection.execute, analyse))
+        validate(connection)
+    own.finish(connection, move, held, capabilities, step)
 
 
-def steps(capabilities: Capabilities) -> int:
+def steps(held: Survey, capabilities: Capabilities) -> int:
     """How many steps `finish` takes."""
-    return len(SERIES) * (2 if capabilities.has("compression") else 1) + 2 * len(TABLES)
+    ours = len(SERIES) * (2 if capabilities.has("compression") else 1) + 2 * len(TABLES)
+    return (ours if held.ours else 0) + own.steps(held, capabilities)
 
 
 def validate(connection: psycopg.Connection[Any]) -> None:
@@ -78,13 +81,3 @@ def validate(connection: psycopg.Connection[Any]) -> None:
             f"Not valid: {', '.join(row[0] for row in invalid)}.",
             hint="Drop them and run the same command again.",
         )
-
-
-def _uncompressed(connection: psycopg.Connection[Any], table: str) -> list[str]:
-    rows = connection.execute(
-        "SELECT format('%%I.%%I', chunk_schema, chunk_name) FROM timescaledb_information.chunks"
-        " WHERE hypertable_name = %s AND hypertable_schema = current_schema AND NOT is_compressed"
-        " ORDER BY range_start",
-        (table,),
-    ).fetchall()
-    return [row[0] for row in rows]

@@ -26,7 +26,8 @@ import trdinger
 from trdinger.errors import EngineBusy
 from trdinger.legacy.backup import Backup
 from trdinger.legacy.judging import Row
-from trdinger.move import ledger_version
+from trdinger.legacy.own.choices import Choices, from_json
+from trdinger.move import ledger_version, own_ledger
 from trdinger.move.units import Sizes, Unit
 
 SCHEMA = "trdinger_ledger"
@@ -99,6 +100,11 @@ class Move:
     replacing: bool
     ended: bool
 
+    @property
+    def choices(self) -> Choices:
+        """Everything that was decided about the tables of a user's own."""
+        return from_json(self.checked.get("own", {}))
+
 
 def exists(connection: psycopg.Connection[Any]) -> bool:
     """Whether the target has a ledger."""
@@ -115,6 +121,7 @@ def create(connection: psycopg.Connection[Any]) -> None:
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
     ledger_version.require_known(connection, SCHEMA)
     connection.execute(_DDL)
+    connection.execute(own_ledger.DDL)
     connection.execute(ledger_version.DDL.format(schema=SCHEMA))
     ledger_version.enter(connection, SCHEMA)
 

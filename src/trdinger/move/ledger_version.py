@@ -1,6 +1,6 @@
 """Which version a target's ledger is of. An older one is brought up to date, a newer one is refused.
 
-1: move, unit and step; it does not say so itself. 2: reject and replayed, and `about`, which says it.
+1: move, unit and step; it does not say so itself. 2: reject, replayed and own, and `about`, which says it.
 Every version so far only added tables, so the ledger's own DDL is what brings an older one up to date.
 """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from trdinger.declaration import TABLES
 from trdinger.engine.capabilities import POSTGRESQL_SINCE, Capabilities, Feature
@@ -20,10 +21,12 @@ from trdinger.errors import MissingCapability, SourceError, TargetRefused
 from trdinger.legacy.check import Duplicates
 from trdinger.legacy.survey import Survey
 from trdinger.legacy.values import STRICT, Rules
-from trdinger.move import ledger
+from trdinger.move import ledger, own_ledger
 from trdinger.move.ledger import Move
+from trdinger.move.own import clash
 from trdinger.move.units import Sizes
 from trdinger.schema import status as schema_status
+from trdinger.schema.own.making import oid
 from trdinger.schema.upgrade import require_known
 
 
@@ -55,10 +58,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Target:
-    """What the target holds: rows of our tables, tables of others, and what its ledger knows."""
+    """What the target holds: rows of our tables and of those that moves made, and what its ledger knows.
+
+    others: tables of others; names: of everything that is in the way of a table of that name.
+    """
 
     rows: dict[str, int]
     others: tuple[str, ...]
+    names: frozenset[str]
     moves: tuple[Move, ...]
 
     @property
@@ -79,6 +86,16 @@ class Plan:
     resumed: Move | None
     skipped: tuple[str, ...]
 
+    @property
+    def left_out(self) -> list[str]:
+        """What stays behind: columns that the options name, tables, and what has no counterpart."""
+        return self.behind(self.survey)
+
+    def behind(self, survey: Survey) -> list[str]:
+        """What stays behind of a file that was looked at more closely."""
+        columns = [name for name in self.options.left_out if f"table {name}" not in survey.others]
+        return [*columns, *survey.others]
+
     def as_json(self) -> dict[str, Any]:
         """The plan for programs."""
         return {
@@ -93,14 +110,16 @@ class Plan:
                 {
                     "table": table.shape.name,
                     "rows": table.rows,
-                    "hypertable": table.shape.series is not None and self.capabilities.has("hypertables"),
+                    "hypertable": table.is_series and self.capabilities.has("hypertables"),
+                    "own": table.own is not None,
                     "series": [series.as_json() for series in table.series],
                     "absent_columns": list(table.absent),
                 }
                 for table in self.survey.tables
             ],
             "missing_tables": list(self.survey.missing),
-            "left_out": [*self.options.left_out, *self.survey.others],
+            "left_out": self.left_out,
+            "otherwise": list(self.survey.said),
             "skipped": list(self.skipped),
             "backup_bytes": self.survey.bytes,
         }
@@ -200,8 +219,17 @@ def at_target(connection: psycopg.Connection[Any]) -> Target:
                 f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1) AS any_row"
             ).fetchone()
             rows[table] = int(found[0]) if found else 0
-    others = tuple(sorted(name for name in tables if name not in TABLES))
-    return Target(rows, others, tuple(ledger.moves(connection)))
+    made = {name for name, each in own_ledger.made(connection).items() if each.oid == oid(connection, name)}
+    for table in sorted(made):
+        name = sql.Identifier(table)
+        filled = connection.execute(sql.SQL("SELECT EXISTS (SELECT 1 FROM {})").format(name)).fetchone()
+        rows[table] = int(filled[0]) if filled else 0
+    others = tuple(sorted(name for name in tables if name not in TABLES and name not in made))
+    relations = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = current_schema::regnamespace"
+    ).fetchall()
+    names = frozenset(row[0] for row in relations) - made
+    return Target(rows, others, names, tuple(ledger.moves(connection)))
 
 
 def treat(survey: Survey, database: Database, target: Target, options: Options) -> Move | None:
@@ -211,7 +239,10 @@ def treat(survey: Survey, database: Database, target: Target, options: Options) 
     if latest is not None and latest.finished is not None and not any(target.rows.values()):
         latest = None  # its tables were taken back or emptied: nothing is left to go on with
     if options.existing is Existing.REPLACE:
-        return latest if latest is not None and _replacing(latest, source) else None
+        if latest is not None and _replacing(latest, source):
+            return latest
+        _unmistaken(survey, database, target)
+        return None
     if latest is not None and latest.source == source:
         return latest
     if latest is not None and latest.finished is None:
@@ -232,7 +263,15 @@ def treat(survey: Survey, database: Database, target: Target, options: Options) 
             f"{database} already holds {len(target.others)} other table(s) ({shown}); nothing was written.",
             hint="Name an empty database, or move in beside them, which leaves them alone: --existing keep.",
         )
+    _unmistaken(survey, database, target)
     return None
+
+
+def _unmistaken(survey: Survey, database: Database, target: Target) -> None:
+    """Raise TargetRefused where a table of a user's own has the name of something that no move made."""
+    taken = [table.shape.name for table in survey.own if table.shape.name in target.names]
+    if taken:
+        raise clash(database, taken)
 
 
 def _replacing(move: Move, source: str) -> bool:

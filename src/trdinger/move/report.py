@@ -49,6 +49,7 @@ class Report:
     stages: list[Stage] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     series: dict[str, int] = field(default_factory=dict)
     checked: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class Report:
         """Take over what was found in the source."""
         self.rows = {table.shape.name: table.rows for table in survey.tables}
         self.series = {table.shape.name: len(table.series) for table in survey.tables if table.shape.series}
+        self.said = list(survey.said)
         self.source_bytes = survey.bytes
         self.checked = checked
 
@@ -108,6 +110,7 @@ class Report:
             "tables": self._tables(),
             "skipped": self.skipped,
             "left_out": self.left_out,
+            "otherwise": self.said,
             "converted": self.checked.get("converted", []),
             "changed": self.checked.get("changed", []),
             "rejects": self.checked.get("rejects", []),

@@ -22,7 +22,7 @@ from trdinger.errors import EngineBusy, SourceError
 from trdinger.legacy import rejects
 from trdinger.legacy.backup import Backup, back_up
 from trdinger.legacy.survey import Survey, survey
-from trdinger.move import ledger
+from trdinger.move import ledger, own
 from trdinger.move.checking import CHANGES, Checked, look, rules
 from trdinger.move.finish import finish, steps
 from trdinger.move.ledger import Move
@@ -35,6 +35,7 @@ from trdinger.progress import Progress
 from trdinger.schema import keys
 from trdinger.schema.apply import apply
 from trdinger.schema.status import tables
+from trdinger.schema.timescale import ensure_extension
 from trdinger.schema.upgrade import upgrade
 from trdinger.verify.run import verify
 
@@ -59,7 +60,7 @@ class _Run:
             target=str(plan.database),
             server=str(plan.capabilities),
             workdir=str(plan.workdir),
-            left_out=[*plan.options.left_out, *plan.survey.others],
+            left_out=plan.left_out,
             resumed=plan.resumed is not None and plan.resumed.finished is None,
         )
 
@@ -75,16 +76,22 @@ class _Run:
             move = resumed.id
             self.report.skipped = list(without(self.database.capabilities))
         else:
-            self._schema()
+            self._schema(held)
             move = self._move(backup, held, checked)
-        self._verify(self._with_replayed(held, checked, move))
-        self._close(move)
+        self._verify(self._as_it_became(held, checked, move))
+        self._close(move, held)
         return self.report
 
-    def _with_replayed(self, held: Survey, checked: Checked, move: uuid.UUID) -> Survey:
-        """The file, with what the target got since from the rejects of this move."""
+    def _as_it_became(self, held: Survey, checked: Checked, move: uuid.UUID) -> Survey:
+        """The file, without keys that could not be made, and with what came since from its rejects."""
         with self.database.connect(autocommit=True) as connection:
-            return held.judged(rules(checked.told), checked.rejected, ledger.replayed(connection, move))
+            failed = own.failures(connection)
+            judged = held.judged(rules(checked.told), checked.rejected, ledger.replayed(connection, move))
+        said = [sentence for each in failed.values() for sentence in each.values()]
+        self.report.skipped += said
+        for sentence in said:
+            self.progress.say(sentence)
+        return judged.without_keys(failed)
 
     def _move(self, backup: Backup, held: Survey, checked: Checked) -> uuid.UUID:
         """What only one process at a time may do to a target; the move's id."""
@@ -93,8 +100,9 @@ class _Run:
             self._as_planned(connection)
             ledger.create(connection)
             move = self._enter(connection, backup, checked)
+            own.make(connection, move, held)
             self._copy(connection, move, held, sizes)
-            self._finish(connection, move)
+            self._finish(connection, move, held)
         return move
 
     def _as_planned(self, connection: psycopg.Connection[Any]) -> None:
@@ -114,7 +122,7 @@ class _Run:
         if resumed is None:
             with self._stage("Back up", total=self.plan.survey.bytes, measure="bytes") as stage:
                 backup = back_up(source, self.plan.workdir, tell=self.progress.advance)
-                held = survey(backup.source)
+                held = survey(backup.source, self.plan.survey.asked)
                 if others := backup.others(source):
                     stage.said.append(_older(others))
                     self.progress.say(stage.said[-1])
@@ -124,7 +132,7 @@ class _Run:
                 stage.said.append(_goes_on(resumed))
                 self.progress.say(stage.said[0])
                 backup.verify()
-                held = survey(backup.source)
+                held = survey(backup.source, resumed.choices)
                 if (sentence := since(held, self.plan.survey)) is not None:
                     stage.said.append(sentence)
                     self.progress.say(sentence)
@@ -152,11 +160,14 @@ class _Run:
                     stage.said.append(f"{rows:,} rows do not fit and are set aside in {path}.")
                     self.progress.say(stage.said[-1])
         self.report.describe(held, checked.told)
+        self.report.left_out = self.plan.behind(held)
         return checked
 
     def _told_once(self, resumed: Move, checked: Checked) -> None:
         """A move goes on as it began, whatever is asked for now; that is said. Its files are there again."""
-        options = self.plan.options
+        options, asked = self.plan.options, self.plan.survey.asked.as_json()
+        if asked and asked != checked.told.get("asked"):
+            self.progress.say("It goes on by the plan that it began with, not by the one named now.")
         if (rules(checked.told), checked.told.get("stays", "first")) != (options.rules, options.stays):
             self.progress.say("It goes on by the rules that it began with, not by those named now.")
         lost = [
@@ -168,29 +179,40 @@ class _Run:
             began = replace(options, rules=rules(checked.told), stays=checked.told["stays"], strict=False)
             with self._stage("Check", total=sum(checked.told["rows"].values())) as stage:
                 stage.said.append(f"Written again, for it was gone: {', '.join(lost)}.")
-                held = survey(resumed.backup.source)
+                held = survey(resumed.backup.source, resumed.choices)
                 self._look(held, resumed.id, replace(began, max_rejects=None))
 
     def _look(self, held: Survey, move: uuid.UUID, options: Options) -> Checked:
         source, folder = self.plan.survey.source.path.resolve(), self.plan.workdir
-        return look(held, move, options, self.progress, source=source, folder=folder)
+        checked = look(held, move, options, self.progress, source=source, folder=folder)
+        if held.own:
+            checked.told |= {"own": held.choices.as_json(), "asked": held.asked.as_json()}
+        return checked
 
-    def _schema(self) -> None:
+    def _schema(self, held: Survey) -> None:
         with self._stage("Schema", total=None) as stage:
-            engine = self.database.engine()
-            try:
-                with speaking(self.database):
-                    upgrade(engine)
-            finally:
-                engine.dispose()
-            self.database = self.database.fresh()
-            with self.database.connect() as connection:
-                stage.said = apply(connection)
+            if held.ours:
+                stage.said = self._upgrade()
+            else:
+                with self.database.connect() as connection:
+                    ensure_extension(connection)
             self.database = self.database.fresh()
             self.report.server = str(self.database.capabilities)
             self.report.skipped = list(without(self.database.capabilities))
             for sentence in self.report.skipped:
                 self.progress.say(sentence)
+
+    def _upgrade(self) -> list[str]:
+        """Bring Trdinger's own tables to the schema; what was changed, in sentences."""
+        engine = self.database.engine()
+        try:
+            with speaking(self.database):
+                upgrade(engine)
+        finally:
+            engine.dispose()
+        self.database = self.database.fresh()
+        with self.database.connect() as connection:
+            return apply(connection)
 
     def _enter(self, connection: psycopg.Connection[Any], backup: Backup, checked: Checked) -> uuid.UUID:
         """Enter the move in the ledger, emptying the tables first where that was asked for."""
@@ -199,8 +221,9 @@ class _Run:
             return self.plan.resumed.id
         replacing = self.plan.options.existing is Existing.REPLACE
         with connection.transaction():
-            if replacing:
-                connection.execute(f"TRUNCATE {', '.join(TABLES)}")
+            if replacing and (present := [name for name in self.plan.target.rows if name in TABLES]):
+                connection.execute(f"TRUNCATE {', '.join(present)}")
+            own.remove(connection)
             ledger.forget(connection)
             ledger.begin(
                 connection,
@@ -218,7 +241,7 @@ class _Run:
         with self._stage("Copy", total=held.rows) as stage:
             every = list(units(held, sizes))
             done = ledger.committed(connection, move)
-            if len(done) < len(every):
+            if held.ours and len(done) < len(every):
                 with connection.transaction():
                     for table in SERIES:
                         keys.drop_for_load(connection, table)
@@ -232,10 +255,10 @@ class _Run:
                 ledger.finish(connection, move, self.report.as_json(), proven=False)
                 raise
 
-    def _finish(self, connection: psycopg.Connection[Any], move: uuid.UUID) -> None:
+    def _finish(self, connection: psycopg.Connection[Any], move: uuid.UUID, held: Survey) -> None:
         capabilities = self.database.capabilities
-        with self._stage("Finish", total=steps(capabilities), measure="steps"):
-            finish(connection, move, capabilities, self.progress)
+        with self._stage("Finish", total=steps(held, capabilities), measure="steps"):
+            finish(connection, move, capabilities, self.progress, held)
 
     def _verify(self, held: Survey) -> None:
         with Stage("Verify").timed() as stage:
@@ -243,12 +266,13 @@ class _Run:
         self.report.stages.append(stage)
         self.progress.end()
 
-    def _close(self, move: uuid.UUID) -> None:
+    def _close(self, move: uuid.UUID, held: Survey) -> None:
         self.report.peak_memory = peak_memory()
         hypertables = self.database.capabilities.has("hypertables")
         with self.database.connect() as connection:
-            held = tables(connection, hypertables=hypertables)
-            self.report.target_bytes = {table["table"]: table["bytes"] for table in held}
+            ours = tables(connection, hypertables=hypertables)
+            self.report.target_bytes = {table["table"]: table["bytes"] for table in ours}
+            self.report.target_bytes |= dict(own.sizes(connection, held))
             ledger.finish(connection, move, self.report.as_json(), proven=self.report.equal)
 
     @contextmanager

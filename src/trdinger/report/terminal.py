@@ -47,6 +47,7 @@ def show_plan(plan: dict[str, Any], console: Console) -> None:
     _series(console, plan["tables"])
     layout.listing(console, "Skipped", plan["skipped"])
     layout.listing(console, "Left behind", plan["left_out"])
+    layout.listing(console, "Otherwise in the target", plan["otherwise"])
     layout.listing(console, "Not in the file; these arrive empty", plan["missing_tables"])
     layout.listing(
         console,
@@ -90,6 +91,7 @@ def show_report(
     _tables(console, report["tables"])
     layout.listing(console, "Skipped", report["skipped"])
     layout.listing(console, "Left behind", report["left_out"])
+    layout.listing(console, "Otherwise in the target", report["otherwise"])
     layout.listing(
         console,
         "Converted",
@@ -168,8 +170,9 @@ def show_inspection(found: dict[str, Any], console: Console) -> None:
         ],
     )
     layout.listing(console, "Tables that the file lacks", found["missing_tables"])
-    layout.listing(console, "Not Trdinger's; a move needs --leave-out for each", found["strangers"])
-    layout.listing(console, "Views and triggers, which stay behind", found["others"])
+    layout.listing(console, "Columns not Trdinger's; a move needs --leave-out for each", found["strangers"])
+    layout.listing(console, "What stays behind", found["others"])
+    layout.listing(console, "Otherwise in the target", found["otherwise"])
 
 
 def show_status(status: dict[str, Any], console: Console) -> None:

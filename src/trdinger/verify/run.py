@@ -16,8 +16,10 @@ from trdinger.engine.failures import speaking
 from trdinger.errors import TargetError
 from trdinger.legacy.survey import Survey
 from trdinger.progress import Progress
+from trdinger.schema.own import comparing as own
 from trdinger.schema.shape import shapes
 from trdinger.schema.upgrade import differences
+from trdinger.verify.bag import verify_bag
 from trdinger.verify.differences import Difference, Proof, TableProof
 from trdinger.verify.rows import verify_rows
 from trdinger.verify.series import verify_series
@@ -26,7 +28,7 @@ from trdinger.verify.series import verify_series
 def verify(survey: Survey, database: Database, progress: Progress) -> Proof:
     """Compare every cell of every row. Raises SourceError, TargetError; differences are in the proof."""
     progress.stage("Verify", total=survey.rows)
-    present = _tables(database)
+    present = _tables(database, survey)
     found: dict[str, TableProof] = {}
     with database.arrow() as arrow, speaking(database):
         for table in survey.tables:
@@ -34,20 +36,28 @@ def verify(survey: Survey, database: Database, progress: Progress) -> Proof:
                 found[table.shape.name] = verify_series(survey.source, table, arrow, progress)
     with database.connect() as connection:
         for table in survey.tables:
-            if not table.shape.series and table.shape.name in present:
-                found[table.shape.name] = verify_rows(survey.source, table, connection, progress)
-        for shape in shapes():
-            if shape.name not in present:
-                found[shape.name] = _absent(survey, shape.name)
-            elif shape.name not in found:
-                found[shape.name] = _emptiness(connection, shape.name)
-    proof = Proof([found[shape.name] for shape in shapes()])
-    proof.structure = structure(database)
+            if table.shape.series or table.shape.name not in present:
+                continue
+            verified = verify_rows if table.own is None else verify_bag
+            found[table.shape.name] = verified(survey.source, table, connection, progress)
+        names = [shape.name for shape in shapes()] if survey.ours else []
+        names += [table.shape.name for table in survey.own]
+        for name in names:
+            if name not in present:
+                found[name] = _absent(survey, name)
+            elif name not in found:
+                found[name] = _emptiness(connection, name)
+    proof = Proof([found[name] for name in names])
+    proof.structure = structure(database) if survey.ours else []
+    with database.connect() as connection:
+        for table in survey.own:
+            if table.own is not None and table.shape.name in present:
+                proof.structure += own.differences(connection, table.own.table)
     return proof
 
 
 def structure(database: Database) -> list[str]:
-    """What is wrong about schema, keys, hypertables, time zone or ids, in sentences."""
+    """What is wrong about Trdinger's schema, keys, hypertables, time zone or ids, in sentences."""
     engine = database.engine()
     try:
         with speaking(database):
@@ -55,7 +65,7 @@ def structure(database: Database) -> list[str]:
     finally:
         engine.dispose()
     capabilities = database.capabilities  # before a connection is held: there may be only one
-    present = _tables(database)
+    present = _tables(database, None)
     with database.connect() as connection:
         return found + _ids(connection, present) + _time_zone(capabilities)
 
@@ -94,15 +104,19 @@ def _ids(connection: psycopg.Connection[Any], present: set[str]) -> list[str]:
     return wrong
 
 
-def _tables(database: Database) -> set[str]:
+def _tables(database: Database, survey: Survey | None) -> set[str]:
     with database.connect(autocommit=True) as connection:
         rows = connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = current_schema"
         ).fetchall()
     present = {row[0] for row in rows}
-    if not present & {shape.name for shape in shapes()}:
+    wanted = {shape.name for shape in shapes()}
+    if survey is not None:
+        wanted |= {table.shape.name for table in survey.own}
+    if not present & wanted:
+        what = "none of Trdinger's tables" if survey is None or survey.ours else "none of the file's tables"
         raise TargetError(
-            f"{database} holds none of Trdinger's tables.",
+            f"{database} holds {what}.",
             hint="Run trdinger migrate first, or name another target.",
         )
     return present

@@ -20,6 +20,7 @@ from trdinger.legacy.own.catalog import folded
 
 _UNITS = {"hour": 3600, "day": 86_400, "week": 604_800}  # seconds
 _SPAN = re.compile(r"(\d{1,6})\s*(hour|day|week)s?", re.IGNORECASE)
+_FIRST = "A first one is written by: trdinger plan init FILE"
 _FORM = "--hypertable table:time_column[:segment,…]"
 
 
@@ -104,14 +105,14 @@ def read(path: Path) -> Choices:
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", hint=_FIRST) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}.") from None
+        raise UsageError(f"{path} is no TOML: {error}.", hint=_FIRST) from None
     tables = told.pop("tables", {})
     if told or not isinstance(tables, dict):
         raise UsageError(
             f"{path}: {', '.join(told) or 'tables'} means nothing; a plan has [tables.NAME] alone.",
-            hint="A first one is written by: trdinger plan init FILE",
+            hint=_FIRST,
         )
     return Choices({name: _table(f"{path}, [tables.{name}]", table) for name, table in tables.items()})
 
@@ -146,7 +147,7 @@ def _table(where: str, told: Any) -> TableChoice:
         or not isinstance(types, dict)
         or not all(isinstance(each, str) for each in types.values())
     ):
-        raise UsageError(f"{where}: move is true or false, types are columns with texts.")
+        raise UsageError(f"{where}: move is true or false, types are columns with texts.", hint=_FIRST)
     series = told.get("hypertable")
     return TableChoice(told.get("move", True), _series(where, series) if series else None, types)
 

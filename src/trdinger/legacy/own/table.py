@@ -169,7 +169,10 @@ class Reflecting:
         assert choice is not None
         segment = [columns[folded(self._column_of(name, "segment"))].name for name in choice.segment]
         if columns[folded(time)].name in segment or len(set(segment)) < len(segment):
-            raise UsageError(f"{self.declared.name}: a column is named twice for its hypertable.")
+            raise UsageError(
+                f"{self.declared.name}: a column is named twice for its hypertable.",
+                hint="The time is one column, the segment are others.",
+            )
         chunk = choice.chunk or (self._chunk(time, columns[folded(time)]) if self.look else _UNSEEN)
         return OwnSeries(columns[folded(time)].name, tuple(segment), chunk)
 
