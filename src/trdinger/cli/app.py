@@ -21,6 +21,7 @@ from trdinger.cli import (
     bench,
     db,
     export,
+    import_,
     inspect,
     migrate,
     migrations,
@@ -50,6 +51,7 @@ app.command("verify", short_help="Compare every cell of a SQLite file with a dat
 app.command("export", short_help="Write the database into a new SQLite file of the application.")(
     export.command
 )
+app.command("import", short_help="Read exported files back into a database.")(import_.command)
 app.command("rollback", short_help="Put the backup of a move back in its place.")(rollback.command)
 app.add_typer(rejects.app, name="rejects", short_help="Rows that a move set aside: list, show, replay.")
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)

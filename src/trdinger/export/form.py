@@ -101,6 +101,13 @@ def holdable(shape: TableShape, page: pa.Table, lost: Lost, *, numbers: bool) ->
     return page.filter(pa.array(~out))
 
 
+def in_years(moments: pa.ChunkedArray) -> bool:
+    """Whether all times are in the years 1 to 9999."""
+    span = pc.min_max(moments.cast(pa.int64()))
+    first, last = span["min"].as_py(), span["max"].as_py()
+    return first is None or (first >= _YEAR_ONE and last < _YEAR_10000)
+
+
 def show(column: Column, cell: pa.Scalar) -> str:
     """A cell for people, and for a rejects file."""
     if column.kind == "time":

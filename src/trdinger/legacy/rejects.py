@@ -121,7 +121,7 @@ def encode(stored: Stored) -> Any:
     if isinstance(stored, bytes):
         return {"blob_base64": base64.b64encode(stored).decode("ascii")}
     if isinstance(stored, float) and not math.isfinite(stored):
-        return {"real": "Infinity" if stored > 0 else "-Infinity"}
+        return {"real": "NaN" if math.isnan(stored) else "Infinity" if stored > 0 else "-Infinity"}
     return stored
 
 
@@ -135,8 +135,8 @@ def decode(told: Any) -> Stored:
         return Text(told.encode("utf-8"))  # a lone surrogate is a ValueError
     if isinstance(told, dict) and len(told) == 1:
         ((kind, text),) = told.items()
-        if kind == "real" and text in {"Infinity", "-Infinity"}:
-            return math.inf if text == "Infinity" else -math.inf
+        if kind == "real" and text in {"Infinity", "-Infinity", "NaN"}:
+            return float(text)
         if kind in {"text_base64", "blob_base64"} and isinstance(text, str):
             data = base64.b64decode(text, validate=True)
             return Text(data) if kind == "text_base64" else data

@@ -111,6 +111,37 @@ def _verdict(done: dict[str, Any]) -> str:
     return f"Every cell is equal: {looked}."
 
 
+def show_import(done: dict[str, Any], console: Console) -> None:
+    """What became of the rows of files, or would."""
+    new, known, rejected = (
+        sum(each[name] for each in done["tables"]) for name in ("new", "known", "rejected")
+    )
+    sentence = f"{figures.counted(new, 'new row')}{'' if done['writes'] else ' would come in'}"
+    sentence += f", {figures.count(known)} known already"
+    sentence += f", {figures.count(rejected)} rejected." if rejected else "."
+    layout.title(console, sentence, good=not rejected)
+    layout.facts(
+        console,
+        [("From", done["path"]), ("To", done["target"]), ("Rejects", done["rejects"] or "")],
+    )
+    table = layout.table("Table", ">Rows", ">New", ">Known", ">Known otherwise", ">Rejected")
+    for each in done["tables"]:
+        layout.row(
+            table,
+            each["table"],
+            figures.count(each["rows"]),
+            figures.count(each["new"]),
+            figures.count(each["known"]),
+            figures.count(each["known_differing"]) if each["known_differing"] else "",
+            figures.count(each["rejected"]) if each["rejected"] else "",
+        )
+    layout.show(console, table)
+    if any(each["known_differing"] for each in done["tables"]):
+        console.print("\n  Known otherwise: the database has other values, and keeps them.")
+    layout.listing(console, "What does not fit", [one["sentence"] for one in done["shown"]])
+    layout.more(console, done["unfit_values"] - len(done["shown"]), "; the rejects file has all")
+
+
 def show_rollback(done: dict[str, Any], console: Console, *, plan_only: bool) -> None:
     """What was put in its place again and what is kept, or what would be."""
     if done["already_done"]:
