@@ -66,7 +66,7 @@ class Copier:
         self._move = move
         self._direct = capabilities.has("direct_compress")
 
-    def copy(self, source: Source, units: list[Unit], *, ahead: bool = True) -> Generator[Copied]:
+    def copy(self, source: Source, units: list[Unit], *, ahead: bool = True) -> Generator[Copied, None, None]:
         """Copy units that the ledger lacks, each when the next one is asked for.
 
         ahead: read and encode the next unit while one is written. Raises TargetError, ValuesDoNotFit.

@@ -11,14 +11,17 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from trdinger.crew import crew
+from trdinger.engine.connect import Database
 from trdinger.legacy.check import unnamed
 from trdinger.legacy.judging import BadValue, Row
 from trdinger.legacy.reading import SeriesReader, Span, increasing, series_reader, times
@@ -28,7 +31,7 @@ from trdinger.progress import Progress
 from trdinger.verify.compare import compare
 from trdinger.verify.differences import Difference, TableProof
 
-_SLICE_ROWS = 99_991  # at most: a prime, so that slices and copied units never meet twice
+_SLICE_ROWS = 39_989  # at most: a prime, so that slices and copied units never meet twice
 _SLICES = 8  # at least, of a series: more cuts through compressed batches
 _LATEST = 100  # rows of the newest-first read
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,8 +39,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Cut = list[tuple[Span, int]]
 
 
-def verify_series(source: Source, table: TableSurvey, arrow: Any, progress: Progress) -> TableProof:
-    """Compare every row of a series table. `arrow` is an ADBC connection to the target.
+def verify_series(
+    source: Source, table: TableSurvey, database: Database, progress: Progress, *, hands: int = 1
+) -> TableProof:
+    """Compare every row of a series table, series by series, over `hands` connections at once.
 
     Every row of the source is compared, told, or known as rejected: their number is held against the
     file's own count.
@@ -47,29 +52,83 @@ def verify_series(source: Source, table: TableSurvey, arrow: Any, progress: Prog
     if table.unnamed > len(table.rejected):
         for reject in unnamed(source, table):
             unfit.tell(reject.reasons)
+
+    def work(own: Iterator[tuple[int, SeriesSurvey]]) -> Generator[_Compared, None, None]:
+        with (
+            database.arrow() as arrow,
+            source.connect() as connection,
+            series_reader(
+                source, table.shape, table.present, rules=table.rules, without=table.rejected
+            ) as reader,
+        ):
+            for place, series in own:
+                target = _Target(arrow, table, series, reader.names)
+                yield from _compared(
+                    place, series, table, connection=connection, reader=reader, target=target
+                )
+
+    largest_first = sorted(enumerate(table.series), key=lambda each: -each[1].rows)
+    parts: dict[int, TableProof] = {}
     held = 0
-    with (
-        source.connect() as connection,
-        series_reader(
-            source, table.shape, table.present, rules=table.rules, without=table.rejected
-        ) as reader,
-    ):
-        for series in table.series:
-            rows = min(_SLICE_ROWS, max(1, math.ceil(series.rows / _SLICES)))
-            cut = list(spans(connection, table, series, rows))
-            target = _Target(arrow, table, series, reader.names)
-            told = partial(progress.advance, detail=f"{proof.table} {' '.join(series.segment)}")
-            part = TableProof(proof.table)
-            if not _by_slices(reader, target, cut, part, unfit=unfit, told=told):
-                done, part = part.rows, TableProof(proof.table)
-                _as_a_whole(reader, target, cut, part, unfit)
-                told(part.rows - done)
-            proof.take(part)
-            held += target.rows
+    with closing(crew(largest_first, work, hands=min(hands, len(table.series)), name="verify")) as compared:
+        for each in compared:
+            progress.advance(each.rows, detail=f"{proof.table} {' '.join(each.series.segment)}")
+            unfit.tell(each.bad)
+            if each.proof is not None:
+                parts[each.place] = each.proof
+                held += each.held
+    for place in sorted(parts):
+        proof.take(parts[place])
+    with source.connect() as connection:
         unfit.tell(_timeless(connection, table))
     _unread(table, proof.rows + len(unfit.rows) + len(table.rejected), proof)
-    _strangers(arrow, table, held, proof)
+    with database.arrow() as arrow:
+        _strangers(arrow, table, held, proof)
     return proof
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A slice of a series was compared: rows that are done, values that do not fit. With the last of a
+    series comes its proof, and how many rows of the target were held.
+    """
+
+    place: int
+    series: SeriesSurvey
+    rows: int
+    bad: list[BadValue]
+    proof: TableProof | None = None
+    held: int = 0
+
+
+def _compared(
+    place: int,
+    series: SeriesSurvey,
+    table: TableSurvey,
+    *,
+    connection: sqlite3.Connection,
+    reader: SeriesReader,
+    target: _Target,
+) -> Iterator[_Compared]:
+    """Compare one series: by slices, or as a whole where the source's order is not that of time."""
+    rows = min(_SLICE_ROWS, max(1, math.ceil(series.rows / _SLICES)))
+    cut = list(spans(connection, table, series, rows))
+    proof = TableProof(table.shape.name)
+    done = 0
+    try:
+        for read, bad in _by_slices(reader, target, cut, proof):
+            done += read
+            yield _Compared(place, series, read, bad)
+        more, bad = 0, []
+    except _NotInOrder:
+        proof = TableProof(table.shape.name)
+        bad = _as_a_whole(reader, target, cut, proof)
+        more = proof.rows - done
+    yield _Compared(place, series, more, bad, proof, target.rows)
+
+
+class _NotInOrder(Exception):
+    """The source's order is not that of time."""
 
 
 class _Unfit:
@@ -154,15 +213,9 @@ class _Target:
 
 
 def _by_slices(
-    reader: SeriesReader,
-    target: _Target,
-    cut: _Cut,
-    proof: TableProof,
-    *,
-    unfit: _Unfit,
-    told: Callable[[int], object],
-) -> bool:
-    """Compare slice by slice; False when the source's order is not that of time."""
+    reader: SeriesReader, target: _Target, cut: _Cut, proof: TableProof
+) -> Iterator[tuple[int, list[BadValue]]]:
+    """Compare slice by slice; of each how many rows, and the values that do not fit. Raises _NotInOrder."""
     time = target.series.time
     after: int | None = None
     last = None
@@ -172,23 +225,21 @@ def _by_slices(
         if len(moments) and (
             not increasing(moments, strictly=True) or (after is not None and int(moments[0]) <= after)
         ):
-            return False
-        unfit.tell(held.bad)
+            raise _NotInOrder
         until = int(moments[-1]) if len(moments) else after
-        closing = at == len(cut) - 1
-        if until is not None or closing:
+        final = at == len(cut) - 1
+        if until is not None or final:
             compare(
                 held.table,
-                target.read(after, None if closing else until),
+                target.read(after, None if final else until),
                 time=time,
                 key=target.key,
                 proof=proof,
             )
         after, last = until, held.table
-        told(held.table.num_rows)
+        yield held.table.num_rows, held.bad
     if last is not None:
         _latest(last, target, proof)
-    return True
 
 
 def _latest(last: pa.Table, target: _Target, proof: TableProof) -> None:
@@ -200,17 +251,18 @@ def _latest(last: pa.Table, target: _Target, proof: TableProof) -> None:
         proof.take(seen)
 
 
-def _as_a_whole(reader: SeriesReader, target: _Target, cut: _Cut, proof: TableProof, unfit: _Unfit) -> None:
+def _as_a_whole(reader: SeriesReader, target: _Target, cut: _Cut, proof: TableProof) -> list[BadValue]:
     """Compare a series in one piece: its file mixes forms of time, which sort otherwise than time does."""
-    tables = []
+    tables, bad = [], []
     for span, rows in cut:
         held = reader.read(span, rows=rows)
-        unfit.tell(held.bad)
+        bad += held.bad
         tables.append(held.table)
     target.rows = 0
     time = target.series.time
     whole = pa.concat_tables(tables).sort_by(time).combine_chunks()
     compare(whole, target.read(None, None), time=time, key=target.key, proof=proof)
+    return bad
 
 
 def _timeless(connection: sqlite3.Connection, table: TableSurvey) -> Iterator[BadValue]:
