@@ -42,8 +42,9 @@ class Ended:
 class Program:
     """`trdinger migrate` of a file into a target, again and again by the same command."""
 
-    def __init__(self, file: Path, address: str, *options: str) -> None:
-        self._command = [*PROGRAM, "migrate", str(file), "--to", address, *options]
+    def __init__(self, file: Path, address: str, workdir: Path) -> None:
+        self.workdir = workdir
+        self._command = [*PROGRAM, "migrate", str(file), "--to", address, "--workdir", str(workdir)]
 
     def run(self, kill: Callable[[dict[str, float]], bool] = lambda _began: False) -> Ended:
         """Run it to its end, or until `kill`, asked all the time with when each stage began, says so."""

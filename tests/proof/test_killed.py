@@ -21,25 +21,35 @@ from proof.accounts import account
 from proof.killed import STAGES, Program, at
 from proof.targets import Place, Target
 from trdinger.engine.connect import Database
-from trdinger.sample import SampleOptions, write_sample
+from trdinger.sample import SampleOptions, spoil, write_sample
 
 SEED = 20240511
 MOMENTS = 50  # of the long form, on each engine
 FEW = {"native": 2, "embedded": 1, "url": 1}  # of the short one
 AGAIN = 0.5  # how likely a move that goes on is killed once more
-MOVED = 0  # the exit code of a move that is done
+MOVED = 7  # the exit code of a move that is done, but for some rejected rows
+ODD = (
+    "time-with-t",
+    "time-epoch-seconds",
+    "number-text",
+    "text-invalid-utf8",
+    "json-nan",
+    "orphan",
+    "duplicate-key",
+)
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some 1,300 rows in nine tables."""
+    """Some 1,300 rows in nine tables, with misfits, repeated keys, orphans and NaN in JSON among them."""
     path = tmp_path_factory.mktemp("killed") / "trdinger.db"
     write_sample(path, SampleOptions(rows=800, symbols=("BTC/USDT:USDT",), timeframes=("1h", "1d")))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for table in ("generated_strategies", "strategy_showcase"):
-            connection.execute(f"DELETE FROM {table} WHERE backtest_result_id > 5")
-        connection.execute("DELETE FROM backtest_results WHERE id > 5")
+            connection.execute(f"DELETE FROM {table} WHERE backtest_result_id > 12")
+        connection.execute("DELETE FROM backtest_results WHERE id > 12")
         connection.execute("VACUUM")
+    spoil(path, ODD, each=1)
     return path
 
 
@@ -66,7 +76,8 @@ def test_killed_at_some_statement_every_cell_is_accounted_for(
         with native.empty() as database:
             line = proxy(database)
             address = line.database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-            program = Program(file, address, "--workdir", str(file.parent / f"statement{moments}.{number}"))
+            workdir = file.parent / f"statement{moments}.{number}"
+            program = Program(file, address, workdir)
             if sent:
                 until = chance.choice(sent)
                 ended = program.run(lambda _began, line=line, until=until: line.sent >= until)
@@ -74,7 +85,7 @@ def test_killed_at_some_statement_every_cell_is_accounted_for(
             ended = program.run()
             assert ended.code == MOVED, ended.said
             sent = sent or line.pieces[:-1]
-            _accounted(database.conninfo, file, f"move {number}")
+            _accounted(database.conninfo, file, workdir, f"move {number}")
 
 
 class _Killer:
@@ -116,26 +127,30 @@ class _Killer:
                 within = self.lengths[stage]
             assert ended.code == MOVED, f"killed in {killed}:\n{ended.said}"
             with target.served() as conninfo:
-                _accounted(conninfo, self.file, f"a move killed in {killed}")
+                _accounted(conninfo, self.file, program.workdir, f"a move killed in {killed}")
         return killed
 
     def _undisturbed(self) -> dict[str, float]:
         """How long each stage takes where nobody disturbs it."""
         with self.place.new() as target:
-            ended = self._program(target).run()
+            program = self._program(target)
+            ended = program.run()
             assert ended.code == MOVED, ended.said
             with target.served() as conninfo:
-                _accounted(conninfo, self.file, "an undisturbed move")
+                _accounted(conninfo, self.file, program.workdir, "an undisturbed move")
         assert list(ended.began) == list(STAGES), ended.said
         return ended.seconds()
 
     def _program(self, target: Target) -> Program:
         self._moves += 1
         folder = self.file.parent / f"{type(self.place).__name__}{id(self)}.{self._moves}"
-        return Program(self.file, target.address, "--workdir", str(folder))
+        return Program(self.file, target.address, folder)
 
 
-def _accounted(conninfo: str, file: Path, which: str) -> None:
-    found = account(file, conninfo)
+def _accounted(conninfo: str, file: Path, workdir: Path, which: str) -> None:
+    kept = {name: workdir / f"{name}.jsonl" for name in ("rejects", "changes")}
+    found = account(file, conninfo, **kept)
     assert not found.problems, f"{which}: {found}"
     assert found.moved + found.rejected == found.rows > 1_000
+    assert found.rejected > 3
+    assert found.changed > 1
