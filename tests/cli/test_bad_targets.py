@@ -20,11 +20,13 @@ from cli.command import PATIENCE, PROGRAM, Done, environment, here
 from cli.conftest import SECRETS, Target, server_target
 from cli.errors_doc import told, went_well
 from cli.test_bad_files import untouched
+from conftest import Engines
 from engines import Native
 from engines.native import AWKWARD
 from faults.kill_at import Killed
 from faults.proxy import Proxy
 from trdinger.engine.connect import Database
+from trdinger.engine.embedded import running
 from trdinger.move import ledger_version
 from trdinger.move import plan as plans
 from trdinger.sample import SampleOptions, write_sample
@@ -225,6 +227,26 @@ def test_no_room_on_the_server(native: Native, full_disk: Callable[..., Path], t
         finally:
             native.drop(str(name))
             native.statement("DROP TABLESPACE small")
+
+
+def test_no_room_for_the_embedded_one(
+    engines: Engines, full_disk: Callable[..., Path], large_file: Path, tmp_path: Path
+) -> None:
+    """Its data directory on a disk with six megabytes left; once that is larger, the same command goes on."""
+    if "embedded" not in engines.chosen:
+        pytest.skip("embedded: left out by --engine")
+    engines.running("embedded")
+    disk = full_disk(1 << 30)
+    arguments = ["migrate", large_file, "--workdir", tmp_path / "work", "--to", f"embedded:{disk / 'data'}"]
+    with running(disk / "data"):
+        held = sum(path.stat().st_blocks * 512 for path in disk.rglob("*") if path.is_file())
+        subprocess.run(["mount", "-o", f"remount,size={held + (6 << 20)}", str(disk)], check=True)
+        with untouched(large_file.parent):
+            told("no room on the server", here(*arguments))
+        subprocess.run(["mount", "-o", "remount,size=1g", str(disk)], check=True)
+        done = here(*arguments)
+    assert done.code == 0, done
+    assert "Every cell is equal" in done.out
 
 
 @pytest.fixture(scope="module")

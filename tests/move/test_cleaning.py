@@ -20,6 +20,7 @@ from trdinger.move import ledger
 from trdinger.move.cleaning import clean, would_clean
 from trdinger.move.history import Entry, abandoned, known
 from trdinger.move.run import migrate
+from trdinger.sample import spoil
 
 
 class Stopped(Exception):
@@ -185,6 +186,17 @@ def test_tables_of_others_keep_their_rows_and_what_these_refer_to(database: Data
     clean(database, entry, Heard())
     assert sum(held(database).values()) == 0
     assert ask(database, "SELECT count(*) FROM notes") == [(0,)]
+
+
+def test_a_move_with_rows_set_aside_is_removed_too(database: Database, source: Path) -> None:
+    spoil(source, ["number-text", "json-broken"])
+    entry = stopped(source, database, "Verify", 1)
+    rejects = {table.table: table.rejects for table in entry.tables if table.rejects}
+    assert sum(rejects.values()) == 2
+    assert entry.rows == sum(held(database).values())
+    clean(database, entry, Heard())
+    assert sum(held(database).values()) == 0
+    assert ask(database, "SELECT count(*) FROM trdinger_ledger.reject") == [(0,)]
 
 
 def test_its_backup_goes_only_when_asked_for_and_unchanged(database: Database, source: Path) -> None:

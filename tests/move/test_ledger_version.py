@@ -7,11 +7,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from move.moving import move, planned
+from move.moving import Heard, move, planned
 from trdinger.engine.connect import Database
 from trdinger.errors import TargetRefused
+from trdinger.legacy.source import Source
+from trdinger.legacy.survey import survey
 from trdinger.move import ledger, ledger_version
+from trdinger.move.checking import accounted
+from trdinger.move.history import known
 from trdinger.move.ledger import SCHEMA
+from trdinger.verify.run import verify
 
 
 def statement(database: Database, text: str) -> None:
@@ -44,6 +49,19 @@ def test_a_ledger_that_does_not_say_it_is_the_first_and_is_brought_up_to_date(
     statement(database, f"UPDATE {SCHEMA}.about SET version = 1")
     assert move(source, database).equal
     assert version(database) == ledger_version.VERSION
+
+
+def test_a_target_with_a_ledger_of_the_first_version_is_verified_and_listed(
+    database: Database, source: Path
+) -> None:
+    move(source, database)
+    statement(database, f"DROP TABLE {SCHEMA}.about, {SCHEMA}.reject, {SCHEMA}.replayed")
+    held, told = accounted(survey(Source(source)), database)
+    assert verify(held, database, Heard()).equal
+    assert told["rejects"] == []
+    (entry,) = known(database)
+    assert (entry.state, entry.rows) == ("finished", held.rows)
+    assert move(source, database).equal, "proven again by the same command"
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(database: Database, source: Path) -> None:
