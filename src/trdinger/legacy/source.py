@@ -160,7 +160,8 @@ def reading(path: Path) -> Iterator[None]:
         if primary in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             raise SourceError(
                 f"{path} cannot be opened: {said}.",
-                hint="In WAL mode it needs a folder that this user may write to: copy it there, and the -wal beside it.",
+                hint="In WAL mode it needs a folder that this user may write to: copy it there, and the -wal"
+                " beside it.",
             ) from None
         raise SourceError(f"{path} cannot be read: {said}.") from None
 
