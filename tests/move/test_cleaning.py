@@ -192,7 +192,7 @@ def test_a_move_with_rows_set_aside_is_removed_too(database: Database, source: P
     spoil(source, ["number-text", "json-broken"])
     entry = stopped(source, database, "Verify", 1)
     rejects = {table.table: table.rejects for table in entry.tables if table.rejects}
-    assert sum(rejects.values()) == 2
+    assert {"ohlcv_data", "backtest_results"} <= set(rejects)
     assert entry.rows == sum(held(database).values())
     clean(database, entry, Heard())
     assert sum(held(database).values()) == 0
