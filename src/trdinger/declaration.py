@@ -78,6 +78,23 @@ SERIES: Mapping[str, Series] = MappingProxyType(
     {series.table: series for series in (OHLCV, FUNDING_RATE, OPEN_INTEREST)}
 )
 
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Bars of one timeframe that the server keeps, made of the next finer ones. `of`: the table or view."""
+
+    name: str
+    timeframe: str
+    of: str
+
+
+_CHAIN = ("5m", "15m", "30m", "1h", "4h", "1d", "1w")
+AGGREGATES: tuple[Aggregate, ...] = tuple(
+    Aggregate(f"candles_{timeframe}", timeframe, f"candles_{finer}" if finer else OHLCV.table)
+    for finer, timeframe in zip((None, *_CHAIN), _CHAIN, strict=False)
+)
+"""The continuous aggregates of candles, each after the one that it is made of."""
+
 # Parents before children, so that every foreign key finds its row.
 TABLES: tuple[str, ...] = (
     "ohlcv_data",

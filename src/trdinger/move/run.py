@@ -32,7 +32,7 @@ from trdinger.move.since import since
 from trdinger.move.units import Sizes, units
 from trdinger.move.workers import copy
 from trdinger.progress import Progress
-from trdinger.schema import keys
+from trdinger.schema import aggregates, keys
 from trdinger.schema.apply import apply
 from trdinger.schema.status import tables
 from trdinger.schema.timescale import ensure_extension
@@ -222,6 +222,7 @@ class _Run:
         replacing = self.plan.options.existing is Existing.REPLACE
         with connection.transaction():
             if replacing and (present := [name for name in self.plan.target.rows if name in TABLES]):
+                aggregates.drop(connection)  # they would go on telling of the rows that go
                 connection.execute(f"TRUNCATE {', '.join(present)}")
             own.remove(connection)
             ledger.forget(connection)

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import produce_migrations
@@ -30,6 +32,7 @@ import trdinger.schema.operations  # noqa: F401  (registers op.create_hypertable
 from trdinger import declaration
 from trdinger.engine.failures import speaking
 from trdinger.errors import TargetError, TargetRefused, UsageError
+from trdinger.schema import aggregates
 from trdinger.schema.comparison import context_options, metadata_for, sentences
 
 VERSION_TABLE = "alembic_version"
@@ -61,6 +64,8 @@ def downgrade(target: Engine | Connection, revision: str) -> None:
     The TimescaleDB extension and other people's tables stay. Raises as upgrade() does.
     """
     with _locked(target) as connection:
+        if connection.dialect.name == "postgresql":  # they hang on the tables, and can be made again
+            aggregates.drop(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
         _run(connection, lambda configuration: command.downgrade(configuration, revision))
         _drop_empty_version_table(connection)
 

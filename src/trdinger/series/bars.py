@@ -12,6 +12,7 @@ TIME = pa.timestamp("us", tz="UTC")
 PRICES = ("open", "high", "low", "close", "volume")
 COUNT = "bars"
 """The column that tells how many finer bars a derived bar saw; fewer than it spans means that some lack."""
+BARS = pa.schema([("timestamp", TIME), *((name, pa.float64()) for name in PRICES), (COUNT, pa.int32())])
 
 
 def derived(candles: pa.Table, timeframe: str) -> pa.Table:

@@ -16,7 +16,8 @@ from trdinger.errors import UsageError
 class Frame:
     """Rows in columns. `arrow` is the table itself; polars, DuckDB and pandas take the frame as it is, too.
 
-    metadata["source"]: "stored", or "derived" with metadata["from"], the timeframe that it was made of.
+    metadata["source"]: "stored"; or "aggregate" (kept by the server) or "derived" (made now), with
+    metadata["from"], the timeframe that it was made of.
     """
 
     arrow: pa.Table

@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from trdinger.declaration import OHLCV, Series
+from trdinger.declaration import AGGREGATES, OHLCV, Series
 from trdinger.engine.connect import Database
 from trdinger.engine.failures import speaking
 from trdinger.errors import TargetError
+from trdinger.schema.aggregates import PENDING
 from trdinger.schema.shape import shape
-from trdinger.series.bars import COUNT, TIME
+from trdinger.series.bars import BARS, COUNT
 from trdinger.series.timeframes import origin, width
 from trdinger.store.side import Between, Held
 
@@ -28,6 +29,8 @@ def postgres_side(database: Database) -> Iterator[Postgres]:
     with database.arrow() as arrow:
         side = Postgres(database, arrow, buckets=capabilities.has("hypertables"))
         side.require_tables()
+        if capabilities.has("continuous_aggregates"):
+            side.find_aggregates()
         yield side
 
 
@@ -38,6 +41,7 @@ class Postgres:
         self._database = database
         self._arrow = arrow
         self._buckets = buckets
+        self.aggregates: frozenset[str] = frozenset()
 
     def require_tables(self) -> None:
         """Raise TargetError where the database holds no candles' table."""
@@ -46,6 +50,17 @@ class Postgres:
                 f"{self._database} holds none of Trdinger's tables.",
                 hint="Move a file into it (trdinger migrate), or name another database.",
             )
+
+    def find_aggregates(self) -> None:
+        """Learn which timeframes the server keeps."""
+        names = ", ".join(f"'{aggregate.name}'" for aggregate in AGGREGATES)
+        found = self._ask(
+            "SELECT view_name FROM timescaledb_information.continuous_aggregates"
+            f" WHERE view_schema = current_schema AND view_name IN ({names})",
+            [],
+        )
+        there = set(found.column(0).to_pylist())
+        self.aggregates = frozenset(one.timeframe for one in AGGREGATES if one.name in there)
 
     def rows(
         self, series: Series, segment: tuple[str, ...], between: Between, columns: Sequence[str]
@@ -61,6 +76,22 @@ class Postgres:
         table = self._select(series, columns, newest_first, values)
         return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
 
+    def kept(self, finer: Held, between: Between, timeframe: str) -> pa.Table | None:
+        if timeframe not in self.aggregates:
+            return None
+        with self._snapshot():
+            # A finer aggregate may begin later than the first bar does: with the first candle.
+            candles = Between(max(between.start or finer.first, finer.first), between.end)
+            if self._pending(candles, timeframe):
+                return None
+            where, values = _where(OHLCV, finer.segment, between, time="bucket")
+            table = self._ask(
+                f"SELECT bucket, open, high, low, close, volume, bars::int AS {COUNT}"
+                f" FROM candles_{timeframe} WHERE {where} ORDER BY bucket",
+                values,
+            )
+        return table.rename_columns(["timestamp", *table.column_names[1:]]).cast(BARS)
+
     def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
         if not self._buckets:
             return None
@@ -73,8 +104,7 @@ class Postgres:
             " last(close, timestamp) AS close, sum(volume ORDER BY timestamp) AS volume,"
             f" count(*)::int AS {COUNT} FROM ohlcv_data WHERE {where} GROUP BY 1 ORDER BY 1"
         )
-        table = self._ask(statement, values)
-        return table.set_column(0, "timestamp", table.column(0).cast(TIME))
+        return self._ask(statement, values).cast(BARS)
 
     def held(self, series: Series) -> list[Held]:
         names = series.segment_by
@@ -103,19 +133,40 @@ class Postgres:
         table = self._ask(f"SELECT {', '.join(columns)} FROM {series.table} {rest}", values)
         return table.cast(shape(series.table).arrow(tuple(columns)))
 
+    def _pending(self, between: Between, timeframe: str) -> bool:
+        """Whether the range was written to below what is materialised, in this timeframe or a finer one."""
+        finer = [one for one in AGGREGATES if width(one.timeframe) <= width(timeframe)]
+        names = ", ".join(f"'{one.name}'" for one in finer)
+        low = -(1 << 63) if between.start is None else between.start
+        high = (1 << 63) - 1 if between.end is None else between.end - 1
+        statement = f"SELECT count(*) FROM ({PENDING}) AS p (low, high) WHERE high >= {low} AND low <= {high}"
+        return bool(self._ask(statement.format(names=f"ARRAY[{names}]"), []).column(0)[0].as_py())
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """What is asked in the block is of one moment."""
+        with self._arrow.cursor() as cursor:
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield
+            finally:
+                cursor.execute("COMMIT")
+
     def _ask(self, statement: str, values: list[object]) -> pa.Table:
         with speaking(self._database), self._arrow.cursor() as cursor:
             cursor.execute(statement, values or None)
             return cursor.fetch_arrow_table()
 
 
-def _where(series: Series, segment: tuple[str, ...], between: Between) -> tuple[str, list[object]]:
+def _where(
+    series: Series, segment: tuple[str, ...], between: Between, *, time: str | None = None
+) -> tuple[str, list[object]]:
     values: list[object] = [*segment]
     where = [f"{name} = ${at}" for at, name in enumerate(series.segment_by, 1)]
     for moment, sign in ((between.start, ">="), (between.end, "<")):
         if moment is not None:
             values.append(_moment(moment))
-            where.append(f"{series.time} {sign} ${len(values)}")
+            where.append(f"{time or series.time} {sign} ${len(values)}")
     return " AND ".join(where), values
 
 

@@ -41,6 +41,9 @@ class Side(Protocol):
     ) -> pa.Table:
         """The newest `count` rows of one series."""
 
+    def kept(self, finer: Held, between: Between, timeframe: str) -> pa.Table | None:
+        """The same bars where the database keeps them and they are right; else None."""
+
     def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
         """Bars of a coarser timeframe, as `series.bars.derived` gives them; None if it cannot make them."""
 

@@ -69,6 +69,9 @@ class Sqlite:
         table = self.rows(series, segment, since, columns)
         return table.slice(max(0, table.num_rows - count))
 
+    def kept(self, finer: Held, between: Between, timeframe: str) -> pa.Table | None:
+        return None
+
     def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
         return None
 

@@ -13,13 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
+from typing import Literal
 
 import pyarrow as pa
 
 from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, SERIES, Series
 from trdinger.errors import UsageError
+from trdinger.schema.shape import shape
 from trdinger.series import timeframes as frames
-from trdinger.series.bars import PRICES, derived, whole
+from trdinger.series.bars import COUNT, PRICES, derived, whole
 from trdinger.series.gaps import gaps
 from trdinger.series.joins import as_of, on_close
 from trdinger.store.asked import (
@@ -33,7 +35,7 @@ from trdinger.store.asked import (
     series_of,
 )
 from trdinger.store.frame import Frame
-from trdinger.store.side import Between, Side
+from trdinger.store.side import Between, Held, Side
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANDLE = ("timestamp", *PRICES)
@@ -95,18 +97,21 @@ class Store:
         range that is none.
         """
         between = between_times(start, end)
-        stored = self._timeframes(symbol)
-        if timeframe in stored:
-            names = columns_of(OHLCV, columns, _CANDLE)
+        frames.width(timeframe)
+        stored = [*shape(OHLCV.table).column_names, COUNT]
+        names = [*_CANDLE] if columns is None else known_columns(columns, stored)
+        if COUNT not in names:
             table = self._side.rows(OHLCV, (symbol, timeframe), between, names)
-            return Frame(table, {"source": "stored"})
-        finer = self._finer(symbol, timeframe, stored)
-        bars = self._derive(symbol, finer, timeframe, between)
+            if table.num_rows or timeframe in self._held(symbol):
+                return Frame(table, {"source": "stored"})
+        finest = self._finer(symbol, timeframe)
+        bars, how = self._derive(finest, timeframe, between)
+        finer = finest.segment[1]
         if whole_only:
             bars = whole(bars, finer, timeframe)
         if columns is not None:
             bars = bars.select(known_columns(columns, bars.column_names))
-        return Frame(bars, {"source": "derived", "from": finer})
+        return Frame(bars, {"source": how, "from": finer})
 
     def latest(
         self, symbol: str, timeframe: str, count: int = 1, *, columns: Sequence[str] | None = None
@@ -114,10 +119,9 @@ class Store:
         """The newest `count` stored candles of one series, oldest first. Raises UnknownSeries, UsageError."""
         if count < 1:
             raise UsageError(f"{count} candles cannot be asked for.", hint="Ask for 1 or more.")
-        stored = self._timeframes(symbol)
-        if timeframe not in stored:
-            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead(stored))
         table = self._side.latest(OHLCV, (symbol, timeframe), count, columns_of(OHLCV, columns, _CANDLE))
+        if not table.num_rows:
+            self._one(symbol, timeframe)
         return Frame(table, {"source": "stored"})
 
     def funding_rates(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> Frame:
@@ -187,16 +191,12 @@ class Store:
 
     def timeframes(self, symbol: str) -> list[str]:
         """The timeframes of a symbol's candles that are stored, the finest first. Raises UnknownSeries."""
-        return frames.known(self._timeframes(symbol))
+        return frames.known(self._held(symbol))
 
     def date_range(self, symbol: str, timeframe: str) -> tuple[datetime, datetime]:
         """The first and the last open of one stored series. Raises UnknownSeries."""
-        for held in self._side.held(OHLCV):
-            if held.segment == (symbol, timeframe):
-                return moment(held.first), moment(held.last)
-        raise UnknownSeries(
-            f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead(self._timeframes(symbol))
-        )
+        held = self._one(symbol, timeframe)
+        return moment(held.first), moment(held.last)
 
     def gaps(
         self, symbol: str, timeframe: str, start: datetime | None = None, end: datetime | None = None
@@ -205,8 +205,7 @@ class Store:
 
         Columns: start (the first open that lacks), end (the next that is there), bars. Raises UnknownSeries.
         """
-        if timeframe not in (stored := self._timeframes(symbol)):
-            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead(stored))
+        self._one(symbol, timeframe)
         opens = self._side.rows(OHLCV, (symbol, timeframe), between_times(start, end), (OHLCV.time,))
         return Frame(gaps(opens.column(OHLCV.time), timeframe), {"source": "stored"})
 
@@ -256,31 +255,46 @@ class Store:
             )
         return Frame(table, {"source": "stored"})
 
-    def _timeframes(self, symbol: str) -> list[str]:
-        held = [held.segment for held in self._side.held(OHLCV)]
-        found = [timeframe for name, timeframe in held if name == symbol]
+    def _held(self, symbol: str) -> dict[str, Held]:
+        """The stored series of a symbol's candles, by timeframe. Raises UnknownSeries."""
+        held = self._side.held(OHLCV)
+        found = {one.segment[1]: one for one in held if one.segment[0] == symbol}
         if not found:
-            have = sorted({name for name, _ in held})
+            have = sorted({one.segment[0] for one in held})
             raise UnknownSeries(f"{self._name} has no candles of {symbol}.", hint=nearest(symbol, have))
         return found
 
-    def _finer(self, symbol: str, timeframe: str, stored: list[str]) -> str:
+    def _one(self, symbol: str, timeframe: str) -> Held:
+        stored = self._held(symbol)
+        if timeframe not in stored:
+            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead([*stored]))
+        return stored[timeframe]
+
+    def _finer(self, symbol: str, timeframe: str) -> Held:
+        stored = self._held(symbol)
         frames.width(timeframe)
         finer = [one for one in frames.known(stored) if frames.divides(one, timeframe)]
         if not finer:
             raise UnknownSeries(
                 f"{self._name} has no {timeframe} of {symbol}, nor anything it could be made of.",
-                hint=have_instead(stored),
+                hint=have_instead([*stored]),
             )
-        return finer[0]
+        return stored[finer[0]]
 
-    def _derive(self, symbol: str, finer: str, timeframe: str, between: Between) -> pa.Table:
-        first, end = (
-            None if moment is None else frames.first_open(timeframe, moment)
-            for moment in (between.start, between.end)
-        )
-        cut = Between(first, end)
-        bars = self._side.bars((symbol, finer), cut, timeframe)
+    def _derive(
+        self, finer: Held, timeframe: str, between: Between
+    ) -> tuple[pa.Table, Literal["aggregate", "derived"]]:
+        # Whole bars, and no further than there are candles: an aggregate is pending beyond them.
+        size = frames.width(timeframe)
+        first = frames.first_open(timeframe, finer.first - size + 1)
+        last = frames.first_open(timeframe, finer.last + 1)
+        start = first if between.start is None else frames.first_open(timeframe, between.start)
+        end = last if between.end is None else frames.first_open(timeframe, between.end)
+        cut = Between(max(start, first), max(min(end, last), first))
+        kept = self._side.kept(finer, cut, timeframe)
+        if kept is not None:
+            return kept, "aggregate"
+        bars = self._side.bars(finer.segment, cut, timeframe)
         if bars is None:
-            bars = derived(self._side.rows(OHLCV, (symbol, finer), cut, _CANDLE), timeframe)
-        return bars
+            bars = derived(self._side.rows(OHLCV, finer.segment, cut, _CANDLE), timeframe)
+        return bars, "derived"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from trdinger.cli.db import look, schema, serve
+from trdinger.cli.db import look, refresh, schema, serve
 from trdinger.engine.embedded import LICENCES
 from trdinger.errors import UsageError
 
@@ -17,6 +17,9 @@ app.command("start", short_help="Start the embedded TimescaleDB in the backgroun
 app.command("stop")(serve.stop)
 app.command("status", short_help="Show what a database is and holds.")(look.status)
 app.command("psql", short_help="Ask in SQL.")(look.psql)
+app.command("refresh", short_help="Make the aggregates of candles and bring them up to date.")(
+    refresh.refresh
+)
 app.command("upgrade", short_help="Bring a database to the schema.")(schema.upgrade)
 app.command("downgrade")(schema.downgrade)
 app.command("check", short_help="Compare a database's schema with this program's.")(schema.check)
