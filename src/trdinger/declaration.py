@@ -25,6 +25,7 @@ class Series:
         the loader must send rows ("timestamp" or "timestamp DESC").
     chunk_interval: the span of time that one chunk holds.
     compress_after: age from which a chunk is kept compressed.
+    saved: the column that tells when a row was saved, which is no part of what was observed.
     """
 
     table: str
@@ -34,6 +35,7 @@ class Series:
     chunk_interval: timedelta
     compress_after: timedelta
     what: str
+    saved: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -63,6 +65,7 @@ FUNDING_RATE = Series(
     chunk_interval=timedelta(days=365),
     compress_after=timedelta(days=90),
     what="funding rates, a fraction per funding interval",
+    saved="timestamp",
 )
 OPEN_INTEREST = Series(
     table="open_interest_data",
@@ -72,6 +75,7 @@ OPEN_INTEREST = Series(
     chunk_interval=timedelta(days=365),
     compress_after=timedelta(days=90),
     what="open interest, as the exchange reports it",
+    saved="timestamp",
 )
 
 SERIES: Mapping[str, Series] = MappingProxyType(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from trdinger.declaration import AGGREGATES, OHLCV, Series
+from trdinger.engine.borrowed import Borrowed
 from trdinger.engine.connect import Database
 from trdinger.engine.failures import speaking
 from trdinger.errors import TargetError
@@ -26,8 +27,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def postgres_side(database: Database) -> Iterator[Postgres]:
     """One database over one connection. Raises TargetError, also where Trdinger's tables are not there."""
     capabilities = database.capabilities  # before a connection is held: there may be only one
-    with database.arrow() as arrow:
-        side = Postgres(database, arrow, buckets=capabilities.has("hypertables"))
+    with ExitStack() as opened:
+        side = Postgres(
+            database,
+            opened,
+            buckets=capabilities.has("hypertables"),
+            alone=not capabilities.has("many_sessions"),
+        )
         side.require_tables()
         if capabilities.has("continuous_aggregates"):
             side.find_aggregates()
@@ -35,13 +41,18 @@ def postgres_side(database: Database) -> Iterator[Postgres]:
 
 
 class Postgres:
-    """What is asked of PostgreSQL. buckets: it has time_bucket, first and last."""
+    """What is asked of PostgreSQL. opened: holds the connection that is read over.
 
-    def __init__(self, database: Database, arrow: Any, *, buckets: bool) -> None:
+    buckets: it has time_bucket, first and last. alone: it serves one connection at a time.
+    """
+
+    def __init__(self, database: Database, opened: ExitStack, *, buckets: bool, alone: bool) -> None:
         self._database = database
-        self._arrow = arrow
+        self._opened = opened
         self._buckets = buckets
         self.aggregates: frozenset[str] = frozenset()
+        self._alone = alone
+        self._arrow = opened.enter_context(database.arrow())
 
     def require_tables(self) -> None:
         """Raise TargetError where the database holds no candles' table."""
@@ -128,6 +139,17 @@ class Postgres:
         listed = ", ".join(series.segment_by)
         found = self._ask(f"SELECT {listed}, count(*) FROM {series.table} GROUP BY {listed}", [])
         return {tuple(names): rows for *names, rows in (one.values() for one in found.to_pylist())}
+
+    @contextmanager
+    def writing(self) -> Iterator[Borrowed]:
+        if self._alone:
+            self._opened.close()  # or the connection that writes would wait for it
+        try:
+            with self._database.connect() as connection:
+                yield Borrowed(connection)
+        finally:
+            if self._alone:
+                self._arrow = self._opened.enter_context(self._database.arrow())
 
     def _select(self, series: Series, columns: Sequence[str], rest: str, values: list[object]) -> pa.Table:
         table = self._ask(f"SELECT {', '.join(columns)} FROM {series.table} {rest}", values)

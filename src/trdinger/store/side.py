@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
 from trdinger.declaration import Series
+from trdinger.engine.borrowed import Borrowed
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,6 @@ class Side(Protocol):
 
     def counts(self, series: Series) -> dict[tuple[str, ...], int]:
         """The rows of each series."""
+
+    def writing(self) -> AbstractContextManager[Borrowed]:
+        """A transaction of the store's own: committed at the end of the block, undone when it raises."""

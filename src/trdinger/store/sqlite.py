@@ -1,31 +1,35 @@
 """A store's side on a SQLite file of the application: read as a move reads it, whatever forms its times have.
 
-Slower than a server: every value is brought to its type here.
+Slower than a server: every value is brought to its type here. It writes rows as the application does.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pyarrow as pa
 
 from trdinger.declaration import Series
+from trdinger.engine.borrowed import Borrowed
 from trdinger.errors import SourceError
 from trdinger.legacy.reading import SeriesReader, Span, series_reader
-from trdinger.legacy.source import Source
+from trdinger.legacy.source import Source, locked
 from trdinger.legacy.values import convert
 from trdinger.schema.shape import shape
 from trdinger.store.side import Between, Held
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WAIT = 5.0  # seconds for a lock, as the application waits
 
 
 @contextmanager
 def sqlite_side(source: Source) -> Iterator[Sqlite]:
-    """One file, only read. Raises SourceError."""
+    """One file. Raises SourceError."""
     source.check()
     with ExitStack() as opened:
         yield Sqlite(source, opened.enter_context(source.connect()), opened)
@@ -107,6 +111,27 @@ class Sqlite:
                 f"SELECT {listed}, count(*) FROM {series.table} GROUP BY {listed}"
             )
         }
+
+    @contextmanager
+    def writing(self) -> Iterator[Borrowed]:
+        path = self._source.path
+        address = f"file:{quote(os.fsencode(path.resolve()))}?mode=rw"
+        try:
+            with closing(
+                sqlite3.connect(address, uri=True, timeout=_WAIT, isolation_level=None)
+            ) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield Borrowed(connection)
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in {
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            }:
+                raise locked(path) from None
+            raise SourceError(
+                f"{path} cannot be written: {error}.", hint="Nothing of this was stored."
+            ) from None
 
     def _reader(self, series: Series) -> SeriesReader:
         if series.table not in self._readers:

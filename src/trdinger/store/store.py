@@ -1,4 +1,4 @@
-"""The face of the store: candles, funding rates, open interest, joined frames, and what there is.
+"""The face of the store: candles, funding rates, open interest, joined frames, what there is, and writing.
 
     with trdinger.open("postgresql://trader@db.example/trdinger") as store:
         frame = store.candles("BTC/USDT:USDT", "4h", start, end).to_pandas()
@@ -36,6 +36,7 @@ from trdinger.store.asked import (
 )
 from trdinger.store.frame import Frame
 from trdinger.store.side import Between, Held, Side
+from trdinger.store.writing import Writer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANDLE = ("timestamp", *PRICES)
@@ -55,8 +56,11 @@ class SeriesHeld:
     rows: int | None = None
 
 
-class Store:
-    """Answers from one database. Use it from one thread at a time; close it, or use it as a context."""
+class Store(Writer):
+    """Answers from one database, and the way into it.
+
+    Use it from one thread at a time; close it, or use it as a context.
+    """
 
     def __init__(self, side: Side, name: str, close: Callable[[], None]) -> None:
         self._side = side
