@@ -14,7 +14,7 @@ A connection that is in a transaction keeps it: nothing is committed then.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 import psycopg
@@ -65,7 +65,8 @@ def downgrade(target: Engine | Connection, revision: str) -> None:
     """
     with _locked(target) as connection:
         if connection.dialect.name == "postgresql":  # they hang on the tables, and can be made again
-            aggregates.drop(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
+            with nullcontext() if connection.in_transaction() else connection.begin():
+                aggregates.drop(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
         _run(connection, lambda configuration: command.downgrade(configuration, revision))
         _drop_empty_version_table(connection)
 
