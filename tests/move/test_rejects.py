@@ -204,6 +204,7 @@ def test_a_file_of_another_table_or_target_is_refused(
     database: Database, spoiled: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "r.jsonl"
+    move(spoiled, database)
     with rejects.writing(path, "00000000-0000-0000-0000-000000000000", "x") as writer:
         writer.reject(rejects.Reject("strangers", 1, {}, ()))
     with pytest.raises(UsageError, match="strangers, which no table"):

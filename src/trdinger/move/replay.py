@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,10 +25,12 @@ from trdinger.errors import TargetError, UsageError
 from trdinger.legacy import rejects
 from trdinger.legacy.judging import BadValue, Found, Reject, judge
 from trdinger.legacy.values import Rules, Value
-from trdinger.move import ledger
+from trdinger.move import ledger, own_ledger
 from trdinger.progress import Progress
 from trdinger.schema import keys
+from trdinger.schema.own import catalog
 from trdinger.schema.shape import TableShape, shape
+from trdinger.verify import cells
 
 _BATCH = 500  # rows of one transaction
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,28 +71,25 @@ def replay(
     # Parents before children, whatever the order of the lines: one reading of the file for each table.
     tables = Counter(reject.table for reject in rejects.read(path))
     progress.stage("Replay", total=tables.total())
-    if unknown := [name for name in tables if name not in TABLES]:
-        raise UsageError(
-            f"{path} has rows of {', '.join(unknown)}, which no table of Trdinger is.",
-            hint="Take these lines out, or put the tables' names right.",
-        )
     with database.connect(autocommit=True) as connection:
         if not ledger.exists(connection):
             raise TargetError(
                 f"{database} has no ledger, so nothing was moved into it.",
                 hint="Name the target of the move with --to.",
             )
+        shapes = _shapes(connection, path, tables)
         replaying = _Replaying(connection, run, rules, told)
         with nullcontext() if writes else connection.transaction(force_rollback=True):
-            for name in (name for name in TABLES if name in tables):
+            for name, table in shapes.items():
                 rows = (reject for reject in rejects.read(path) if reject.table == name)
                 while batch := list(islice(rows, _BATCH)):
                     with connection.transaction():
                         for reject in batch:
-                            replaying.row(shape(name), reject)
+                            replaying.row(table, reject)
                     progress.advance(len(batch), detail=name)
                 if writes and told.replayed[name]:
-                    keys.restart_identity(connection, name)
+                    restart = keys.restart_identity if name in TABLES else catalog.restart_identity
+                    restart(connection, name)
     progress.end()
     return told
 
@@ -103,6 +102,21 @@ def _run(path: Path) -> uuid.UUID:
             f"{path} is no rejects file: its first line does not name the run that wrote it.",
             hint="Take the first line from the file as it was written.",
         ) from None
+
+
+def _shapes(
+    connection: psycopg.Connection[Any], path: Path, tables: Collection[str]
+) -> dict[str, TableShape]:
+    """The shape of each table that the file has rows of, parents before children. Raises UsageError."""
+    made = own_ledger.made(connection)
+    if unknown := [name for name in tables if name not in TABLES and name not in made]:
+        raise UsageError(
+            f"{path} has rows of {', '.join(unknown)}, which no table of Trdinger is and no move made.",
+            hint="Take these lines out, or put the tables' names right.",
+        )
+    own = catalog.parents_first(connection, [name for name in tables if name not in TABLES])
+    ours = {name: shape(name) for name in TABLES if name in tables}
+    return ours | {name: catalog.shape(connection, name) for name in own}
 
 
 class _Replaying:
@@ -170,7 +184,11 @@ class _TakenError(Exception):
 
 
 def _key(table: TableShape, row: dict[str, Value]) -> Sequence[Value] | None:
-    """What names the row in the target; times in microseconds."""
+    """What names the row in the target; times in microseconds. A user's own row: its fingerprint."""
+    if table.name not in TABLES:
+        if set(row) != set(table.column_names):
+            return None
+        return [cells.fingerprint(table.columns, [row[name] for name in table.column_names]).hex()]
     names = table.series.key if table.series else ("id",)
     return [row[name] for name in names] if all(name in row for name in names) else None
 

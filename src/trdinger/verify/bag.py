@@ -86,7 +86,7 @@ class _Bag:
         apart = _Apart()
         for part in range(self.parts):
             ours = self._hashed(self._told(self._source(tell=part == 0)), part)
-            theirs = self._hashed(self.target.rows(), part)
+            theirs = self._hashed(self._target(), part)
             self.proof.rows += len(ours)
             self.proof.cells += len(ours) * len(self.columns)
             _compare(ours, theirs, apart, self.proof)
@@ -124,6 +124,13 @@ class _Bag:
                         Difference(self.proof.table, "missing", f"row {name}", bad.column, bad.value)
                     )
 
+    def _target(self) -> Iterator[_Row]:
+        """The rows of the target, less those that came later, mended: the source does not have them."""
+        later = {name for (name,) in self.table.replayed}
+        for row in self.target.rows():
+            if not later or cells.fingerprint(self.columns, row).hex() not in later:
+                yield row
+
     def _told(self, rows: Iterator[_Row]) -> Iterator[_Row]:
         """The same rows; every so often it is said how many of the table's there were."""
         number, told = 0, 0
@@ -155,7 +162,7 @@ class _Bag:
         theirs: _Shown = defaultdict(list)
         for rows, wanted, into in (
             (self._source(tell=False), apart.ours, ours),
-            (self.target.rows(), apart.theirs, theirs),
+            (self._target(), apart.theirs, theirs),
         ):
             left = set(wanted)
             for row in rows:
