@@ -13,6 +13,8 @@ from trdinger.schema import timescale
 from trdinger.schema.own.description import KINDS
 from trdinger.schema.shape import Column, TableShape
 
+# As PostgreSQL writes out types that we name shortly.
+_SHORT = {"timestamp with time zone": "timestamptz", "character varying": "text"}
 _COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, NULL), a.attnotnull, a.atthasdef OR a.attidentity <> '',
        CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 THEN a.atttypmod - 4 END
@@ -38,7 +40,7 @@ def shape(connection: psycopg.Connection[Any], name: str) -> TableShape:
     table = timescale.quoted(name)
     columns = []
     for column, type_name, filled, default, length in connection.execute(_COLUMNS, (table,)):
-        kind = "text" if type_name == "character varying" else KINDS[type_name]
+        kind = KINDS[_SHORT.get(type_name, type_name)]
         columns.append(
             Column(
                 column,
