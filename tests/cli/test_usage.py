@@ -6,7 +6,9 @@ import json
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,10 @@ def test_every_example_works(
 ) -> None:
     monkeypatch.setenv("TRDINGER_EMBEDDED_DIRECTORY", str(directory))
     shutil.copy(small_file, tmp_path / "trdinger.db")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE prices (at DATETIME, symbol TEXT, price REAL)")
+        other.execute("INSERT INTO prices VALUES ('2024-01-01 00:00:00', 'X', 1.5)")
+        other.commit()
     assert here("db", "upgrade", "--to", "sqlite:///old.db").code == 0
     ran = set()
     for path in [path for path in COMMANDS if path != ("db", "stop")]:

@@ -56,7 +56,7 @@ def command(
     Rows that the database has already stay as they are, so the same command may run again. Ends with 7
     if rows do not fit; these are kept in a file with all their values.
 
-    \\b
+    \b
     Examples:
       trdinger import candles --plan
       trdinger import candles
