@@ -114,7 +114,7 @@ def command(
       trdinger migrate trdinger.db --plan
       trdinger migrate trdinger.db
       trdinger migrate trdinger.db --to postgresql://trdinger@localhost/trdinger
-      trdinger migrate other.db --hypertable prices:at:symbol
+      trdinger migrate other.db --to embedded:other --hypertable prices:at:symbol
     """
     address, connecting = target(to)
     file = files.Source(source)
