@@ -299,3 +299,14 @@ def test_two_exports_into_one_file_do_not_mix(few: Database, tmp_path: Path) -> 
 
     assert export(few, back, At("Index", again)).equal
     assert len(refused) == 1
+
+
+def test_tables_that_no_export_has_are_named(few: Database, tmp_path: Path) -> None:
+    assert export(few, tmp_path / "back.db", Heard()).as_json()["others"] == []
+    with few.connect() as connection:
+        connection.execute("CREATE TABLE notes (id int)")
+    try:
+        assert export(few, tmp_path / "again.db", Heard()).as_json()["others"] == ["notes"]
+    finally:
+        with few.connect() as connection:
+            connection.execute("DROP TABLE notes")

@@ -83,6 +83,7 @@ class Exported:
     proofs: list[TableProof] = field(default_factory=list)
     structure: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    others: tuple[str, ...] = ()
 
     @property
     def unheld(self) -> list[Unheld]:
@@ -120,6 +121,7 @@ class Exported:
             ],
             "not_held": [vars(one) | {"sentence": str(one)} for one in self.unheld],
             "structure": self.structure,
+            "others": list(self.others),
         }
 
 
@@ -146,6 +148,7 @@ def export(database: Database, path: Path, progress: Progress) -> Exported:
         done = Exported(
             planned.database, planned.server, path, planned.held, same_moment=moment.shared is not None
         )
+        done.others = moment.others()
         progress.stage("Write", total=sum(one.rows for one in planned.held))
         _tables(part)
         for held in planned.held:

@@ -38,7 +38,9 @@ class FileRows:
     """A file's rows. Until `prepare` it is only surveyed; from then on its copy is read."""
 
     def __init__(self, file: Source, rules: Rules, stack: ExitStack) -> None:
-        self._given = survey(file, look=False).trdingers()
+        whole = survey(file, look=False)
+        self._given = whole.trdingers()
+        self._others = tuple(table.shape.name for table in whole.own)
         self._rules = rules
         self._stack = stack
         self._read: Survey = self._given.judged(rules)
@@ -56,6 +58,10 @@ class FileRows:
     def held(self, shapes: Sequence[TableShape]) -> tuple[Held, ...]:
         """What it holds of these tables; one that it lacks is empty."""
         return tuple(self._held(shape) for shape in shapes)
+
+    def others(self) -> tuple[str, ...]:
+        """The tables of a user's own."""
+        return self._others
 
     def bytes(self, shape: TableShape) -> int:
         """What a small table takes, at most."""

@@ -50,6 +50,9 @@ class Giver(Protocol):
     def held(self, shapes: Sequence[TableShape]) -> tuple[Held, ...]:
         """What it holds of these tables."""
 
+    def others(self) -> tuple[str, ...]:
+        """The tables that it has besides Trdinger's, which no export has."""
+
     def bytes(self, shape: TableShape) -> int:
         """What a small table takes there."""
 
@@ -70,6 +73,7 @@ class Plan:
     held: tuple[Held, ...]
     bytes: int
     free: int
+    others: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The plan for programs."""
@@ -111,6 +115,7 @@ class Written:
                 for file in self.manifest.files
             ],
             "not_held": [vars(one) | {"sentence": str(one)} for one in self.unheld],
+            "others": list(self.plan.others),
         }
 
 
@@ -124,7 +129,8 @@ def plan(giver: Giver, path: Path, form: Format, shapes: Sequence[TableShape]) -
             for one in held
         )
         free = shutil.disk_usage(path.absolute().parent).free
-    return Plan(giver, path, form, held, size, free)
+        others = giver.others()
+    return Plan(giver, path, form, held, size, free, others)
 
 
 def refuse(path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from psycopg import sql
 
+from trdinger.declaration import TABLES
 from trdinger.engine.connect import Database
 from trdinger.errors import TargetError
 from trdinger.export.form import Unheld
@@ -95,6 +96,15 @@ class Snapshot:
                     hint=_UPGRADE,
                 )
         return tuple(self._held(shape) for shape in there)
+
+    def others(self) -> tuple[str, ...]:
+        """The tables that are there besides Trdinger's: no export has them."""
+        found = self._rows(
+            "SELECT tablename::text FROM pg_tables t WHERE schemaname = current_schema"
+            " AND tablename <> 'alembic_version' AND NOT EXISTS (SELECT 1 FROM pg_depend d"
+            " WHERE d.deptype = 'e' AND d.objid = format('%I.%I', t.schemaname, t.tablename)::regclass)"
+        )
+        return tuple(sorted({name for (name,) in found} - set(TABLES)))
 
     def prepare(self, folder: Path, progress: Progress) -> list[Unheld]:
         """Nothing: what a database holds fits."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from trdinger.report import figures, layout, words
 
 _DIFFERENCES = 20
+_OTHERS = "Not exported, for they are not Trdinger's"
 _LISTED = 20  # values that a file does not hold; --json has all
 
 
@@ -68,6 +69,7 @@ def show_export(done: dict[str, Any], console: Console) -> None:
         layout.listing(console, "Differences, the file as the source", shown[:_DIFFERENCES])
         layout.more(console, len(shown) - _DIFFERENCES, "; --json lists more")
     layout.listing(console, "The database's structure", done["structure"])
+    layout.listing(console, _OTHERS, done["others"])
 
 
 def show_written(done: dict[str, Any], console: Console) -> None:
@@ -97,6 +99,7 @@ def show_written(done: dict[str, Any], console: Console) -> None:
     listed = [one["sentence"] for one in done["not_held"]]
     layout.listing(console, "What does not fit", listed[:_LISTED])
     layout.more(console, len(listed) - _LISTED, "; manifest.json lists all")
+    layout.listing(console, _OTHERS, done["others"])
 
 
 def _verdict(done: dict[str, Any]) -> str:
