@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,7 @@ def full_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     with contextlib.ExitStack() as mounted:
 
         def mount(size: int, under: Path = tmp_path) -> Path:
-            folder = under / "small_disk"
-            folder.mkdir()
+            folder = Path(tempfile.mkdtemp(prefix="small_disk-", dir=under))
             tried = subprocess.run(
                 ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", str(folder)],
                 check=False,

@@ -129,7 +129,8 @@ def test_a_move_that_was_left_after_its_copy_is_removed_too(
     ids=["a row of theirs", "a candle of theirs", "a changed candle", "a candle taken away"],
 )
 def test_what_somebody_else_wrote_is_never_removed(database: Database, source: Path, statement: str) -> None:
-    entry = stopped(source, database)
+    # Of several connections that copy, another may be first: candles are all in at the finish.
+    entry = stopped(source, database, "Finish", 1) if "ohlcv" in statement else stopped(source, database)
     ask(database, statement)
     before = held(database)
     for act in (would_clean, clean):
