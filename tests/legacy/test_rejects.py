@@ -160,6 +160,19 @@ def test_a_row_that_does_not_fit_takes_no_key_from_another(file: File) -> None:
     assert found.rejected == {"ohlcv_data": {1, 3}}
 
 
+@pytest.mark.parametrize("stays", ["first", "last"])
+def test_a_row_without_its_parent_takes_no_key_from_another(file: File, stays: str) -> None:
+    for table in ("ga_experiments", "generated_strategies"):
+        file.run(f"DROP TABLE {table}")
+    file.run("CREATE TABLE ga_experiments (id, name, config, status, progress, current_generation)")
+    file.run("CREATE TABLE generated_strategies (id, experiment_id, gene_data, generation)")
+    file.run("INSERT INTO ga_experiments VALUES (1, 'a', '{}', 'running', 0.5, 1)")
+    for experiment in (9, 1, 9):
+        file.run("INSERT INTO generated_strategies VALUES (1, ?, '{}', 1)", (experiment,))
+    found, _ = look(file, stays=stays)
+    assert found.rejected == {"generated_strategies": {1, 3}}
+
+
 def test_children_of_rejected_rows_are_rejected_and_their_children(sample: File) -> None:
     sample.run("UPDATE backtest_results SET config_json = '{' WHERE id = 1")
     sample.run("UPDATE generated_strategies SET backtest_result_id = 1 WHERE id = 2")

@@ -144,10 +144,7 @@ class _Checking:
             else:
                 self._rows(table)
             with self.survey.source.connect() as connection:
-                for reference in table.shape.references:
-                    self._repeat(
-                        orphans(connection, self.survey, table, reference, self.found.rejected), connection
-                    )
+                self._repeat(self._orphans(table, connection), connection)
                 self._changes(table, connection)
         return self.found
 
@@ -192,6 +189,10 @@ class _Checking:
             )
             values: dict[str, Stored] = dict(zip(table.present, cells, strict=True))
             self._reject(Reject(bad.table, bad.rowid, values, (bad,)))
+
+    def _orphans(self, table: TableSurvey, connection: sqlite3.Connection) -> Iterator[BadValue]:
+        for reference in table.shape.references:
+            yield from orphans(connection, self.survey, table, reference, self.found.rejected)
 
     def _changes(self, table: TableSurvey, connection: sqlite3.Connection) -> None:
         """Tell what becomes null in the rows that stay. Reads them again: of one row it may be very much."""
@@ -273,11 +274,13 @@ class _Checking:
         held = duplicates.Keys(len(keys), self.stays)
         repeated: list[BadValue] = []
         with self.survey.source.connect() as connection:
+            # Rows that will go for their parent: they take no key from another.
+            orphaned = {bad.rowid for bad in self._orphans(table, connection)} if keys else set()
             for rowid, cells in slices.rows(connection, table):
                 found = Found()
                 row = judge(shape, table.present, rowid, cells, found=found, rules=table.rules)
                 self._take(table, found, 1)
-                if row is None or not keys:
+                if row is None or not keys or rowid in orphaned:
                     continue
                 values = dict(zip(table.present, row, strict=True))
                 for loser, at, kept in held.add(rowid, [tuple(values[name] for name in key) for key in keys]):
