@@ -19,7 +19,7 @@ from trdinger.declaration import SERIES, TABLES
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceError, TargetRefused
 from trdinger.legacy.survey import survey
-from trdinger.move import ledger, own, own_ledger
+from trdinger.move import ledger, own
 from trdinger.move.checking import accounted
 from trdinger.move.history import Entry, is_there
 from trdinger.move.ledger import SCHEMA
@@ -86,7 +86,7 @@ def clean(database: Database, entry: Entry, progress: Progress, *, backup: bool 
         entry.backup.verify()
     packed = _packed(database, entry, progress)
     with database.connect(autocommit=True) as connection, ledger.hold(connection), connection.transaction():
-        _keep_out_writers(connection)
+        _keep_out_writers(connection, entry)
         rows = _proven(connection, entry, packed)
         _remove(connection, entry, rows)
     if backup and there:
@@ -95,15 +95,15 @@ def clean(database: Database, entry: Entry, progress: Progress, *, backup: bool 
     return Cleaning(entry, rows, there, backup_removed=backup and there, removed=True)
 
 
-def _keep_out_writers(connection: psycopg.Connection[Any]) -> None:
+def _keep_out_writers(connection: psycopg.Connection[Any], entry: Entry) -> None:
     connection.execute("SET LOCAL lock_timeout = '10s'")
-    for table in _there(connection):
+    for table in _there(connection, entry):
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(table)))
 
 
 def _proven(connection: psycopg.Connection[Any], entry: Entry, packed: Packed) -> dict[str, int]:
     """The rows that the move left, by table. Raises TargetRefused where anything else wrote there."""
-    rows = {table: _count(connection, table) for table in _there(connection)}
+    rows = {table: _count(connection, table) for table in _there(connection, entry)}
     rows = {table: count for table, count in rows.items() if count}
     if entry.state == "finished" and rows:
         raise TargetRefused(
@@ -111,13 +111,11 @@ def _proven(connection: psycopg.Connection[Any], entry: Entry, packed: Packed) -
             " Nothing was removed.",
             hint="To take Trdinger's tables out of this database: trdinger db downgrade base --yes",
         )
-    told = {table.table: table.rows + table.replayed for table in entry.tables}
-    own_names = _own(connection)
+    wrote = {table.table: table.rows + table.replayed for table in entry.tables}
     for table, count in rows.items():
-        wrote = told.get(own_names.get(table, table), 0)
-        if count != wrote:
+        if count != wrote.get(table, 0):
             raise _refused(
-                f"{table} holds {count:,} rows; the move {entry.short} wrote {wrote:,}."
+                f"{table} holds {count:,} rows; the move {entry.short} wrote {wrote.get(table, 0):,}."
                 " Something else wrote there or took rows away."
             )
         foreign, loose = _foreign(connection, entry, table, packed)
@@ -198,7 +196,7 @@ def _has_compressed(database: Database) -> bool:
 
 def _remove(connection: psycopg.Connection[Any], entry: Entry, rows: dict[str, int]) -> None:
     """Take the rows and the lines away, and leave the tables as an empty schema has them."""
-    there = _there(connection)
+    there = _there(connection, entry)
     for table in reversed(there):
         if not rows.get(table):
             continue
@@ -219,29 +217,14 @@ def _remove(connection: psycopg.Connection[Any], entry: Entry, rows: dict[str, i
             keys.restart_identity(connection, table)
     if is_there(connection, f"{SCHEMA}.replayed"):
         connection.execute(f"DELETE FROM {SCHEMA}.replayed WHERE run = %s", (entry.id,))
-    try:
-        own.remove(connection)
-    except psycopg.errors.DependentObjectsStillExist as error:
-        raise TargetRefused(
-            f"What hangs on the file's own tables keeps them: {error.diag.message_detail or error}."
-            " Nothing was removed.",
-            hint="Take that away first.",
-        ) from None
+    own.remove(connection)
     connection.execute(f"DELETE FROM {SCHEMA}.move WHERE id = %s", (entry.id,))
 
 
-def _there(connection: psycopg.Connection[Any]) -> list[str]:
-    """Those of Trdinger's tables that are there, parents first, and the own tables that moves made."""
-    return [*(table for table in TABLES if is_there(connection, table)), *_own(connection)]
-
-
-def _own(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    """The own tables that moves made and that are there: the name that each has now, and the ledger's."""
-    made = {each.oid: name for name, each in own_ledger.made(connection).items()}
-    rows = connection.execute(
-        "SELECT oid, relname FROM pg_class WHERE oid = ANY(%s)", (list(made),)
-    ).fetchall()
-    return {str(name): made[int(oid)] for oid, name in rows}
+def _there(connection: psycopg.Connection[Any], entry: Entry) -> list[str]:
+    """Those of Trdinger's tables, and of those that the move filled, that are there; parents first."""
+    more = [table.table for table in entry.tables if table.table not in TABLES]
+    return [table for table in (*TABLES, *more) if is_there(connection, f'"{table}"')]
 
 
 def _count(connection: psycopg.Connection[Any], table: str) -> int:
