@@ -126,8 +126,10 @@ class Native(Server):
             if (held := _try_lock(left)) is not None:
                 shutil.rmtree(left, ignore_errors=True)
                 os.close(held)
-        self._home = Path(tempfile.mkdtemp(prefix="trdinger-native-", dir=scratch))
-        self._lock = _try_lock(self._home) or -1
+        # Locked before it has a name by which another run that starts now would take it for left over.
+        made = Path(tempfile.mkdtemp(prefix="trdinger-new-", dir=scratch))
+        self._lock = _try_lock(made) or -1
+        self._home = made.rename(made.with_name(made.name.replace("-new-", "-native-")))
         self.own(self._home)
         if self.root != Path("/"):
             shared_memory = self.root / "dev/shm"

@@ -21,7 +21,7 @@ import psycopg
 from proof.declared import SERIES, TABLES
 from proof.meaning import Cell, document, plain
 
-_SINCE_2000 = 946_684_800_000_000  # microseconds from 1970 to the server's own beginning of time
+SINCE_2000 = 946_684_800_000_000  # microseconds from 1970 to the server's own beginning of time
 
 Row = dict[str, Cell]
 Values = tuple[Any, ...]
@@ -107,7 +107,7 @@ def _values(table: str, row: Values) -> Values:
 
 _READ: dict[str, Any] = {
     "F": bytes,
-    "T": lambda cell: struct.unpack(">q", cell)[0] + _SINCE_2000,
+    "T": lambda cell: struct.unpack(">q", cell)[0] + SINCE_2000,
     "J": lambda cell: plain(document(cell)),
 }
 

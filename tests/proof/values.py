@@ -19,7 +19,7 @@ from proof.declared import PARENTS, TABLES, Field, loose
 
 ROWS = 6  # of each table, at least
 _BEGIN = datetime(2024, 1, 1)  # noqa: DTZ001  the application's times have no offset
-_TIMES = [str(_BEGIN + timedelta(hours=at)) + ".000000" for at in range(ROWS)]
+TIMES = [str(_BEGIN + timedelta(hours=at)) + ".000000" for at in range(ROWS)]
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _times(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([day, f"{day}{mark}{clock}{draw(st.sampled_from(_OFFSETS))}"]))
 
 
-_DOCUMENTS: list[Any] = [
+DOCUMENTS: list[Any] = [
     "null", "[null]", "{}", "[]", "true", '{"at": 1}', "[-0.0, 1e3, 1E-7, 100, 1.50]", "1e400", "1e-400",
     "123456789012345678901234567890.123456789", "1e99999999999999999999", '"\\u00e9\\n\\/"', " [1] ",
     "[" * 40 + "]" * 40, '{"a": 1, "a": 2}', '"\\u0000"', '{"\\u0000": 1}', '"\\ud83d\\ude00"', '"\\ud83d"',
@@ -179,13 +179,13 @@ _ODD_OF: dict[str, list[Any]] = {
             "2024-01-01T00:00:00 +01:00",
         ),
     ],
-    "J": _DOCUMENTS,
+    "J": DOCUMENTS,
 }
 _OWN: dict[str, st.SearchStrategy[Any]] = {
     "ID": st.integers(-2, ROWS + 2) | st.sampled_from([1.0, 2.5, 2**31, None]),
     "I": st.sampled_from(_EDGES + _REALS),
     "S": st.text(max_size=12) | st.sampled_from(_WORDS),
-    "T": _times() | st.sampled_from(_TIMES) | st.sampled_from(_EDGES),
+    "T": _times() | st.sampled_from(TIMES) | st.sampled_from(_EDGES),
     "F": st.floats(width=64) | st.sampled_from(_REALS + _EDGES),
     "B": st.sampled_from([0, 1, 0.0, 1.0, 2, -1, None, "1", "true"]),
     "J": st.recursive(
@@ -193,7 +193,7 @@ _OWN: dict[str, st.SearchStrategy[Any]] = {
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
         max_leaves=8,
     ).map(json.dumps)
-    | st.sampled_from(_DOCUMENTS),
+    | st.sampled_from(DOCUMENTS),
 }
 
 
