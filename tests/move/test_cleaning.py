@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,55 @@ def test_a_move_with_rows_set_aside_is_removed_too(database: Database, source: P
     clean(database, entry, Heard())
     assert sum(held(database).values()) == 0
     assert ask(database, "SELECT count(*) FROM trdinger_ledger.reject") == [(0,)]
+
+
+@pytest.fixture
+def with_own(source: Path) -> Path:
+    """The small sample with tables of somebody's own, one of them empty, one with an odd name."""
+    with closing(sqlite3.connect(source)) as file, file:
+        file.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)")
+        file.executemany("INSERT INTO notes VALUES (?, 'x')", [(at,) for at in range(50)])
+        file.execute('CREATE TABLE "odd""ly" (k TEXT)')
+        file.execute("""INSERT INTO "odd""ly" VALUES ('a')""")
+        file.execute("CREATE TABLE blank (k TEXT)")
+    return source
+
+
+def test_own_tables_that_the_move_made_go_with_it(database: Database, with_own: Path) -> None:
+    entry = stopped(with_own, database, "Verify", 1)
+    rows = clean(database, entry, Heard()).rows
+    assert (rows["notes"], rows['odd"ly']) == (50, 1)
+    left = {
+        table for (table,) in ask(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    }
+    assert left - {"alembic_version"} == set(TABLES)
+    assert move(with_own, database).equal
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("""INSERT INTO "odd""ly" VALUES ('mine')""", 'odd"ly holds 2 rows'),
+        ("INSERT INTO blank VALUES ('mine')", "blank holds 1 rows"),
+        ("UPDATE notes SET text = 'mine' WHERE id = 7", "notes holds 1 rows that something else"),
+        ("ALTER TABLE blank RENAME TO mine; INSERT INTO mine VALUES ('mine')", "mine holds 1 rows"),
+        ("CREATE VIEW mine AS SELECT * FROM notes", "view mine depends on table notes"),
+    ],
+)
+def test_own_tables_that_somebody_wrote_to_stay(
+    database: Database, with_own: Path, statement: str, said: str
+) -> None:
+    entry = stopped(with_own, database, "Verify", 1)
+    ask(database, statement)
+    before = ask(database, "SELECT relname, oid FROM pg_class WHERE relkind IN ('r', 'v') ORDER BY 1, 2")
+    with pytest.raises(TargetRefused) as refused:
+        clean(database, entry, Heard())
+    assert said in refused.value.message
+    assert "Nothing was removed" in refused.value.message
+    assert (
+        ask(database, "SELECT relname, oid FROM pg_class WHERE relkind IN ('r', 'v') ORDER BY 1, 2") == before
+    )
+    assert ask(database, "SELECT count(*) FROM notes") == [(50,)]
 
 
 def test_its_backup_goes_only_when_asked_for_and_unchanged(database: Database, source: Path) -> None:

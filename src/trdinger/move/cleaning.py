@@ -10,7 +10,7 @@ another matter: the backup stays unless its removal is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -19,7 +19,7 @@ from trdinger.declaration import SERIES, TABLES
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceError, TargetRefused
 from trdinger.legacy.survey import survey
-from trdinger.move import ledger, own
+from trdinger.move import ledger, own, own_ledger
 from trdinger.move.checking import accounted
 from trdinger.move.history import Entry, is_there
 from trdinger.move.ledger import SCHEMA
@@ -27,15 +27,26 @@ from trdinger.progress import Progress
 from trdinger.schema import keys
 from trdinger.verify.run import verify
 
-Packed = Literal["none", "equal", "different", "unproven"]
-"""What is known of rows in compressed chunks: there are none; or how they compare with the backup."""
-
 # Off, a query sees those rows alone that lie outside compressed batches; until 2.22, and since.
 _UNPACKING = ("timescaledb.enable_transparent_decompression", "timescaledb.enable_columnarscan")
 _OTHERWISE = (
     "To empty Trdinger's tables whatever they hold, move again with --existing replace; to drop them:"
     " trdinger db downgrade base --yes"
 )
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What is known of rows in compressed chunks: whether there are any, and which tables do not hold
+    what the backup holds. None for the latter where there is no backup to tell.
+    """
+
+    there: bool
+    differing: frozenset[str] | None = frozenset()
+
+    def proves(self, table: str) -> bool:
+        """Whether the rows of this table are the backup's."""
+        return self.differing is not None and table not in self.differing
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ def clean(database: Database, entry: Entry, progress: Progress, *, backup: bool 
         entry.backup.verify()
     packed = _packed(database, entry, progress)
     with database.connect(autocommit=True) as connection, ledger.hold(connection), connection.transaction():
-        _keep_out_writers(connection, entry)
+        _keep_out_writers(connection)
         rows = _proven(connection, entry, packed)
         _remove(connection, entry, rows)
     if backup and there:
@@ -95,15 +106,15 @@ def clean(database: Database, entry: Entry, progress: Progress, *, backup: bool 
     return Cleaning(entry, rows, there, backup_removed=backup and there, removed=True)
 
 
-def _keep_out_writers(connection: psycopg.Connection[Any], entry: Entry) -> None:
+def _keep_out_writers(connection: psycopg.Connection[Any]) -> None:
     connection.execute("SET LOCAL lock_timeout = '10s'")
-    for table in _there(connection, entry):
+    for table in _there(connection):
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.Identifier(table)))
 
 
 def _proven(connection: psycopg.Connection[Any], entry: Entry, packed: Packed) -> dict[str, int]:
     """The rows that the move left, by table. Raises TargetRefused where anything else wrote there."""
-    rows = {table: _count(connection, table) for table in _there(connection, entry)}
+    rows = {table: _count(connection, table) for table in _there(connection)}
     rows = {table: count for table, count in rows.items() if count}
     if entry.state == "finished" and rows:
         raise TargetRefused(
@@ -111,11 +122,13 @@ def _proven(connection: psycopg.Connection[Any], entry: Entry, packed: Packed) -
             " Nothing was removed.",
             hint="To take Trdinger's tables out of this database: trdinger db downgrade base --yes",
         )
-    wrote = {table.table: table.rows + table.replayed for table in entry.tables}
+    told = {table.table: table.rows + table.replayed for table in entry.tables}
+    own_names = _own(connection)
     for table, count in rows.items():
-        if count != wrote.get(table, 0):
+        wrote = told.get(own_names.get(table, table), 0)
+        if count != wrote:
             raise _refused(
-                f"{table} holds {count:,} rows; the move {entry.short} wrote {wrote.get(table, 0):,}."
+                f"{table} holds {count:,} rows; the move {entry.short} wrote {wrote:,}."
                 " Something else wrote there or took rows away."
             )
         foreign, loose = _foreign(connection, entry, table, packed)
@@ -124,7 +137,7 @@ def _proven(connection: psycopg.Connection[Any], entry: Entry, packed: Packed) -
                 f"{table} holds {foreign:,} rows that something else than the move {entry.short} wrote or"
                 " changed."
             )
-        if loose < count and packed != "equal":
+        if loose < count and not packed.proves(own_names.get(table, table)):
             raise _refused(_of_packed(entry, table, count - loose, packed))
     return rows
 
@@ -135,7 +148,7 @@ def _refused(sentence: str) -> TargetRefused:
 
 def _of_packed(entry: Entry, table: str, rows: int, packed: Packed) -> str:
     held = f"{table} holds {rows:,} rows in compressed chunks"
-    if packed == "different":
+    if packed.differing is not None:
         return f"{held}, and they are not what the backup {entry.backup.path} holds."
     return (
         f"{held}. That they came from the move {entry.short} and stayed as they were, only its backup can"
@@ -155,7 +168,7 @@ def _foreign(
     question = sql.SQL("SELECT count(*) FILTER (WHERE xmin NOT IN ({})), count(*) FROM {}").format(
         lines, sql.Identifier(table)
     )
-    if packed != "none":  # rows that come out of a compressed chunk have no xmin of their own
+    if packed.there:  # rows that come out of a compressed chunk have no xmin of their own
         for name in _UNPACKING:
             connection.execute(f"SET LOCAL {name} = off")
     try:
@@ -164,7 +177,7 @@ def _foreign(
     except psycopg.errors.InvalidColumnReference:  # they came out all the same: then the backup alone proves
         row = None
     finally:
-        if packed != "none":
+        if packed.there:
             for name in _UNPACKING:
                 connection.execute(f"SET LOCAL {name} = on")
     return (int(row[0]), int(row[1])) if row else (0, 0)
@@ -173,14 +186,17 @@ def _foreign(
 def _packed(database: Database, entry: Entry, progress: Progress) -> Packed:
     """Whether compressed chunks hold what the backup holds. Rows that are not in yet are no difference."""
     if not _has_compressed(database):
-        return "none"
+        return Packed(there=False)
     try:
         entry.backup.verify()
         held, _ = accounted(survey(entry.backup.source, look=False), database)
         proof = verify(held, database, progress)
     except SourceError:
-        return "unproven"
-    return "equal" if all(set(table.counts) <= {"missing"} for table in proof.tables) else "different"
+        return Packed(there=True, differing=None)
+    return Packed(
+        there=True,
+        differing=frozenset(table.table for table in proof.tables if set(table.counts) - {"missing"}),
+    )
 
 
 def _has_compressed(database: Database) -> bool:
@@ -196,7 +212,7 @@ def _has_compressed(database: Database) -> bool:
 
 def _remove(connection: psycopg.Connection[Any], entry: Entry, rows: dict[str, int]) -> None:
     """Take the rows and the lines away, and leave the tables as an empty schema has them."""
-    there = _there(connection, entry)
+    there = _there(connection)
     for table in reversed(there):
         if not rows.get(table):
             continue
@@ -217,14 +233,29 @@ def _remove(connection: psycopg.Connection[Any], entry: Entry, rows: dict[str, i
             keys.restart_identity(connection, table)
     if is_there(connection, f"{SCHEMA}.replayed"):
         connection.execute(f"DELETE FROM {SCHEMA}.replayed WHERE run = %s", (entry.id,))
-    own.remove(connection)
+    try:
+        own.remove(connection)
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise TargetRefused(
+            f"What hangs on the file's own tables keeps them: {error.diag.message_detail or error}."
+            " Nothing was removed.",
+            hint="Take that away first.",
+        ) from None
     connection.execute(f"DELETE FROM {SCHEMA}.move WHERE id = %s", (entry.id,))
 
 
-def _there(connection: psycopg.Connection[Any], entry: Entry) -> list[str]:
-    """Those of Trdinger's tables, and of those that the move filled, that are there; parents first."""
-    more = [table.table for table in entry.tables if table.table not in TABLES]
-    return [table for table in (*TABLES, *more) if is_there(connection, f'"{table}"')]
+def _there(connection: psycopg.Connection[Any]) -> list[str]:
+    """Those of Trdinger's tables that are there, parents first, and the own tables that moves made."""
+    return [*(table for table in TABLES if is_there(connection, table)), *_own(connection)]
+
+
+def _own(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """The own tables that moves made and that are there: the name that each has now, and the ledger's."""
+    made = {each.oid: name for name, each in own_ledger.made(connection).items()}
+    rows = connection.execute(
+        "SELECT oid, relname FROM pg_class WHERE oid = ANY(%s)", (list(made),)
+    ).fetchall()
+    return {str(name): made[int(oid)] for oid, name in rows}
 
 
 def _count(connection: psycopg.Connection[Any], table: str) -> int:
