@@ -10,53 +10,27 @@ the quote currency, volumes in base units. An answer without rows has its column
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Literal
 
-import pyarrow as pa
-
-from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, SERIES, Series
+from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, Series
 from trdinger.errors import UsageError
 from trdinger.schema.shape import shape
 from trdinger.series import timeframes as frames
-from trdinger.series.bars import COUNT, PRICES, derived, whole
-from trdinger.series.gaps import gaps
+from trdinger.series.bars import COUNT, whole
 from trdinger.series.joins import as_of, on_close
-from trdinger.store.asked import (
-    UnknownSeries,
-    between_times,
-    columns_of,
-    have_instead,
-    known_columns,
-    moment,
-    nearest,
-    series_of,
-)
+from trdinger.store.asked import UnknownSeries, between_times, columns_of, known_columns, nearest
+from trdinger.store.deriving import CANDLE, derive
 from trdinger.store.frame import Frame
-from trdinger.store.side import Between, Held, Side
+from trdinger.store.inventory import Inventory
+from trdinger.store.side import Between, Side
 from trdinger.store.writing import Writer
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CANDLE = ("timestamp", *PRICES)
 _FUNDING = ("funding_timestamp", "funding_rate", "mark_price", "index_price")
 _INTEREST = ("data_timestamp", "open_interest_value")
 
 
-@dataclass(frozen=True)
-class SeriesHeld:
-    """One series: table, symbol, timeframe (of candles), first and last time, rows if that was asked."""
-
-    table: str
-    symbol: str
-    timeframe: str | None
-    first: datetime
-    last: datetime
-    rows: int | None = None
-
-
-class Store(Writer):
+class Store(Writer, Inventory):
     """Answers from one database, and the way into it.
 
     Use it from one thread at a time; close it, or use it as a context.
@@ -103,13 +77,13 @@ class Store(Writer):
         between = between_times(start, end)
         frames.width(timeframe)
         stored = [*shape(OHLCV.table).column_names, COUNT]
-        names = [*_CANDLE] if columns is None else known_columns(columns, stored)
+        names = [*CANDLE] if columns is None else known_columns(columns, stored)
         if COUNT not in names:
             table = self._side.rows(OHLCV, (symbol, timeframe), between, names)
             if table.num_rows or timeframe in self._held(symbol):
                 return Frame(table, {"source": "stored"})
         finest = self._finer(symbol, timeframe)
-        bars, how = self._derive(finest, timeframe, between)
+        bars, how = derive(self._side, finest, timeframe, between)
         finer = finest.segment[1]
         if whole_only:
             bars = whole(bars, finer, timeframe)
@@ -123,7 +97,7 @@ class Store(Writer):
         """The newest `count` stored candles of one series, oldest first. Raises UnknownSeries, UsageError."""
         if count < 1:
             raise UsageError(f"{count} candles cannot be asked for.", hint="Ask for 1 or more.")
-        table = self._side.latest(OHLCV, (symbol, timeframe), count, columns_of(OHLCV, columns, _CANDLE))
+        table = self._side.latest(OHLCV, (symbol, timeframe), count, columns_of(OHLCV, columns, CANDLE))
         if not table.num_rows:
             self._one(symbol, timeframe)
         return Frame(table, {"source": "stored"})
@@ -186,54 +160,8 @@ class Store(Writer):
         for timeframe in dict.fromkeys(timeframes):
             since = start if timeframe == finest else self._bar_at(symbol, timeframe, start)
             found = self.candles(symbol, timeframe, since, end, whole_only=True)
-            asked[timeframe] = found.arrow.select(list(_CANDLE))
+            asked[timeframe] = found.arrow.select(list(CANDLE))
         return Frame(on_close(asked), {"source": "aligned"})
-
-    def symbols(self, table: str = OHLCV.table) -> list[str]:
-        """The symbols that a table has, sorted."""
-        return sorted({held.segment[0] for held in self._side.held(series_of(table))})
-
-    def timeframes(self, symbol: str) -> list[str]:
-        """The timeframes of a symbol's candles that are stored, the finest first. Raises UnknownSeries."""
-        return frames.known(self._held(symbol))
-
-    def date_range(self, symbol: str, timeframe: str) -> tuple[datetime, datetime]:
-        """The first and the last open of one stored series. Raises UnknownSeries."""
-        held = self._one(symbol, timeframe)
-        return moment(held.first), moment(held.last)
-
-    def gaps(
-        self, symbol: str, timeframe: str, start: datetime | None = None, end: datetime | None = None
-    ) -> Frame:
-        """Where bars of one stored series lack between its first and its last in the range.
-
-        Columns: start (the first open that lacks), end (the next that is there), bars. Raises UnknownSeries.
-        """
-        self._one(symbol, timeframe)
-        opens = self._side.rows(OHLCV, (symbol, timeframe), between_times(start, end), (OHLCV.time,))
-        return Frame(gaps(opens.column(OHLCV.time), timeframe), {"source": "stored"})
-
-    def inventory(self, *, rows: bool = False) -> list[SeriesHeld]:
-        """Every series that is there, by table and name. A walk over the keys: milliseconds.
-
-        rows: count each series, too, which reads all of it.
-        """
-        found = []
-        for series in SERIES.values():
-            counts = self._side.counts(series) if rows else {}
-            for held in self._side.held(series):
-                symbol, *timeframe = held.segment
-                found.append(
-                    SeriesHeld(
-                        series.table,
-                        symbol,
-                        timeframe[0] if timeframe else None,
-                        moment(held.first),
-                        moment(held.last),
-                        counts.get(held.segment),
-                    )
-                )
-        return found
 
     def _bar_at(self, symbol: str, timeframe: str, start: datetime | None) -> datetime | None:
         """From where to read so that the bar that had closed at `start` is among what is read."""
@@ -258,47 +186,3 @@ class Store(Writer):
                 f"{self._name} has no {series.table} of {symbol}.", hint=nearest(symbol, have)
             )
         return Frame(table, {"source": "stored"})
-
-    def _held(self, symbol: str) -> dict[str, Held]:
-        """The stored series of a symbol's candles, by timeframe. Raises UnknownSeries."""
-        held = self._side.held(OHLCV)
-        found = {one.segment[1]: one for one in held if one.segment[0] == symbol}
-        if not found:
-            have = sorted({one.segment[0] for one in held})
-            raise UnknownSeries(f"{self._name} has no candles of {symbol}.", hint=nearest(symbol, have))
-        return found
-
-    def _one(self, symbol: str, timeframe: str) -> Held:
-        stored = self._held(symbol)
-        if timeframe not in stored:
-            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead([*stored]))
-        return stored[timeframe]
-
-    def _finer(self, symbol: str, timeframe: str) -> Held:
-        stored = self._held(symbol)
-        frames.width(timeframe)
-        finer = [one for one in frames.known(stored) if frames.divides(one, timeframe)]
-        if not finer:
-            raise UnknownSeries(
-                f"{self._name} has no {timeframe} of {symbol}, nor anything it could be made of.",
-                hint=have_instead([*stored]),
-            )
-        return stored[finer[0]]
-
-    def _derive(
-        self, finer: Held, timeframe: str, between: Between
-    ) -> tuple[pa.Table, Literal["aggregate", "derived"]]:
-        # Whole bars, and no further than there are candles: an aggregate is pending beyond them.
-        size = frames.width(timeframe)
-        first = frames.first_open(timeframe, finer.first - size + 1)
-        last = frames.first_open(timeframe, finer.last + 1)
-        start = first if between.start is None else frames.first_open(timeframe, between.start)
-        end = last if between.end is None else frames.first_open(timeframe, between.end)
-        cut = Between(max(start, first), max(min(end, last), first))
-        kept = self._side.kept(finer, cut, timeframe)
-        if kept is not None:
-            return kept, "aggregate"
-        bars = self._side.bars(finer.segment, cut, timeframe)
-        if bars is None:
-            bars = derived(self._side.rows(OHLCV, finer.segment, cut, _CANDLE), timeframe)
-        return bars, "derived"
