@@ -41,7 +41,8 @@ demo: $(INSTALLED)  ## Make a sample file, move it into the embedded TimescaleDB
 	@$(BIN)/trdinger db psql --to embedded:$(DEMO)/timescaledb $(QUESTIONS)
 
 test: $(INSTALLED)  ## Run the tests on every engine that is here (PYTEST_OPTIONS="--engine native").
-	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_OPTIONS)
+	@# Some images forbid Python to keep what it compiled; each command that a test starts would compile it again.
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile $(PYTEST_OPTIONS)
 
 check: $(INSTALLED)  ## Lint, formatting, strict types, and the arrows between the rooms.
 	$(BIN)/ruff check .

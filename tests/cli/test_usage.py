@@ -7,6 +7,8 @@ import re
 import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +18,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli.command import Done, apart, here
+from cli.command import Done, apart, environment, here
 from cli.conftest import Target
 from trdinger import __version__
 from trdinger.cli.app import app
@@ -187,3 +189,9 @@ def test_the_module_is_the_program(tmp_path: Path) -> None:
     done = apart(["inspect", "trdinger.db", "--json"], cwd=tmp_path)
     assert done.code == 4
     assert json.loads(done.out)["error"]["kind"] == "SourceError"
+
+
+def test_a_start_waits_for_no_library_that_only_a_reader_of_series_needs() -> None:
+    code = "import sys; from trdinger.cli.app import run; run(['--version']); print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, check=True)
+    assert done.stdout.decode().splitlines() == [__version__, "False"]

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import adbc_driver_sqlite.dbapi
 import pyarrow as pa
+from adbc_driver_manager import Error as AdbcError
 
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceError
@@ -214,13 +214,15 @@ def _write(moment: Snapshot, held: Held, part: Path, path: Path, progress: Progr
 @contextmanager
 def _filling(part: Path, path: Path) -> Iterator[Any]:
     """An Arrow connection for writing much into the file. Raises SourceError."""
+    import adbc_driver_sqlite.dbapi as adbc  # noqa: PLC0415  # a third of a second where pandas is
+
     address = f"file:{quote(os.fsencode(part.resolve()))}"
-    with adbc_driver_sqlite.dbapi.connect(address, autocommit=True) as connection:
+    with adbc.connect(address, autocommit=True) as connection:
         try:
             with connection.cursor() as cursor:
                 for statement in BULK:
                     cursor.execute(statement)
-        except adbc_driver_sqlite.dbapi.Error as error:
+        except AdbcError as error:
             raise _not_written(path, error) from None
         yield connection
 
@@ -231,7 +233,7 @@ def _ingest(file: Any, shape: TableShape, rows: pa.Table, path: Path) -> None:
     try:
         with file.cursor() as cursor:
             cursor.adbc_ingest(shape.name, rows, mode="append")
-    except adbc_driver_sqlite.dbapi.Error as error:
+    except AdbcError as error:
         raise _not_written(path, error) from None
 
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import adbc_driver_sqlite.dbapi
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from adbc_driver_manager import Error as AdbcError
 
 from trdinger.errors import SourceError
 from trdinger.legacy.judging import BadValue, Found, Row, judge
@@ -126,7 +126,7 @@ class SeriesReader:
                 cursor.execute(statement, values)
                 stream = cursor.fetch_record_batch()
                 batches = list(stream)
-        except (OSError, pa.ArrowInvalid, adbc_driver_sqlite.dbapi.Error):
+        except (OSError, pa.ArrowInvalid, AdbcError):
             return None  # a mixture without a type, or a file at fault: the other way says which
         # The driver fixes a column's type by its first batch and takes a later blob for a text.
         return pa.Table.from_batches(batches, stream.schema) if len(batches) <= 1 else None
@@ -203,9 +203,11 @@ def series_reader(
 
     without: rows that it leaves out. rowids: give each row's rowid, too, as the last column.
     """
+    import adbc_driver_sqlite.dbapi as adbc  # noqa: PLC0415  # a third of a second where pandas is
+
     try:
-        opened = adbc_driver_sqlite.dbapi.connect(source.uri, autocommit=True)
-    except adbc_driver_sqlite.dbapi.Error as error:
+        opened = adbc.connect(source.uri, autocommit=True)
+    except AdbcError as error:
         source.check()
         raise SourceError(f"{source.path} cannot be opened: {error}.") from None
     with opened as connection:
