@@ -2,6 +2,7 @@
 
 - `connect`: psycopg, for statements, transactions and COPY;
 - `arrow`: ADBC, for reading series as Arrow batches;
+- `reading`: questions whose answers are Arrow tables, each in one round trip;
 - `engine`: SQLAlchemy with its pool, for Alembic and the small relational tables.
 
 Every session speaks UTC, whatever the server's own time zone is. A server with one
@@ -12,7 +13,7 @@ kind at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -27,6 +28,8 @@ from sqlalchemy.pool import QueuePool
 
 from trdinger.engine.capabilities import Capabilities, probe
 from trdinger.engine.failures import speaking
+from trdinger.engine.reading import ArrowReader, Reader
+from trdinger.engine.wire import Encrypted, Wire
 
 APPLICATION_NAME = "trdinger"
 
@@ -107,6 +110,19 @@ class Database:
             with speaking(self, established=True):
                 yield connection
 
+    @contextmanager
+    def reading(self) -> Iterator[Reader]:
+        """A session for questions that come again and again. Raises TargetError."""
+        reader: Reader
+        with ExitStack() as opened:
+            opened.enter_context(speaking(self))
+            try:
+                reader = opened.enter_context(closing(Wire(self._unencrypted)))
+            except Encrypted:
+                reader = ArrowReader(opened.enter_context(self.arrow()))
+            with speaking(self, established=True):
+                yield reader
+
     def engine(self) -> sa.Engine:
         """A SQLAlchemy engine with its own pool, sized by the options and by what the server serves.
 
@@ -151,6 +167,17 @@ class Database:
     def at(self, snapshot: str) -> Database:
         """The same database as it was when this snapshot was taken."""
         return replace(self, snapshot=snapshot)
+
+    def _unencrypted(self) -> psycopg.Connection[Any]:
+        """A connection whose socket tells what was said. Raises Encrypted, and the driver's errors."""
+        if self.url.query.get("gssencmode", "disable") != "disable" or self.snapshot is not None:
+            raise Encrypted
+        connection = psycopg.connect(make_conninfo(self.conninfo, gssencmode="disable"), autocommit=True)
+        if connection.pgconn.ssl_in_use:
+            connection.close()
+            raise Encrypted
+        self._prepare(connection)
+        return connection
 
     @property
     def _seeing(self) -> str:

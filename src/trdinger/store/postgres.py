@@ -1,4 +1,4 @@
-"""A store's side on PostgreSQL, with or without TimescaleDB: Arrow batches over ADBC."""
+"""A store's side on PostgreSQL, with or without TimescaleDB: answers as Arrow, each in one round trip."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Postgres:
         self._buckets = buckets
         self.aggregates: frozenset[str] = frozenset()
         self._alone = alone
-        self._arrow = opened.enter_context(database.arrow())
+        self._reader = opened.enter_context(database.reading())
 
     def require_tables(self) -> None:
         """Raise TargetError where the database holds no candles' table."""
@@ -149,7 +149,7 @@ class Postgres:
                 yield Borrowed(connection)
         finally:
             if self._alone:
-                self._arrow = self._opened.enter_context(self._database.arrow())
+                self._reader = self._opened.enter_context(self._database.reading())
 
     def _select(self, series: Series, columns: Sequence[str], rest: str, values: list[object]) -> pa.Table:
         table = self._ask(f"SELECT {', '.join(columns)} FROM {series.table} {rest}", values)
@@ -167,17 +167,15 @@ class Postgres:
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
         """What is asked in the block is of one moment."""
-        with self._arrow.cursor() as cursor:
-            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            try:
-                yield
-            finally:
-                cursor.execute("COMMIT")
+        self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
+        try:
+            yield
+        finally:
+            self._ask("COMMIT", [])
 
     def _ask(self, statement: str, values: list[object]) -> pa.Table:
-        with speaking(self._database), self._arrow.cursor() as cursor:
-            cursor.execute(statement, values or None)
-            return cursor.fetch_arrow_table()
+        with speaking(self._database, established=True):
+            return self._reader.ask(statement, values)
 
 
 def _where(
