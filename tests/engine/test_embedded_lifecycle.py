@@ -146,6 +146,10 @@ def test_one_directory_has_one_server(directory: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         assert int(done.stdout) == server.port
         assert embedded.status(directory) == server  # the other's end was not the end of ours
+        with embedded.running(directory) as inner:
+            assert inner == server
+        assert embedded.status(directory) == server
+    assert ended(server.pid)
 
 
 PRINT_PORT = """

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -53,6 +54,8 @@ _CLOSING = 30.0  # seconds; it takes no more than 20 for that
 _ON_ITS_WAY = {"starting", "stopping"}  # states in which it says nothing, and soon will or is gone
 _OURS = {"pgdata", "server.json", "server.json.new", "server.log", "server.lock"}
 _children: dict[int, subprocess.Popen[bytes]] = {}  # to be reaped once they end
+_used: Counter[int] = Counter()  # by pid: how often this process uses a server now
+_kept: set[int] = set()  # pids of children that stay until they are stopped
 
 
 def status(data_directory: Path) -> Running | None:
@@ -81,6 +84,8 @@ def start(
     keep = request(KEEP, read_state(directory))  # it may have been bound to somebody's `running`
     if keep is not None:
         keep.close()
+    if server.pid in _children:
+        _kept.add(server.pid)
     return server
 
 
@@ -134,11 +139,14 @@ def running(
     """
     directory = _prepared(data_directory)
     server, lease = _leased(directory, port, ready_timeout, patience)
+    _used[server.pid] += 1
     try:
         yield server
     finally:
+        _used[server.pid] -= 1
         lease.close()
-        _await_own_end(server)
+        if not _used[server.pid] and server.pid not in _kept:
+            _await_own_end(server)
         _reap()
 
 
@@ -157,7 +165,7 @@ def _leased(
 
 
 def _await_own_end(server: Running) -> None:
-    """Wait for a server that we started to close, unless others use it: then it is theirs."""
+    """Wait for a server that we started to close, unless other processes use it: then it is theirs."""
     child = _children.get(server.pid)
     begun = time.monotonic()
     while child is not None and child.poll() is None and time.monotonic() - begun < _CLOSING:
@@ -314,3 +322,4 @@ def _reap() -> None:
     for pid, child in list(_children.items()):
         if child.poll() is not None:
             del _children[pid]
+            _kept.discard(pid)
