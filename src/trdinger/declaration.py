@@ -24,7 +24,8 @@ class Series:
     order_by: the order inside a compressed segment, which is also the order in which
         the loader must send rows ("timestamp" or "timestamp DESC").
     chunk_interval: the span of time that one chunk holds.
-    compress_after: age from which a chunk is kept compressed.
+    compress_after: age from which a chunk is kept compressed; None never.
+    keep: age up to which rows are kept; then they go into the archive. None keeps them for ever.
     saved: the column that tells when a row was saved, which is no part of what was observed.
     """
 
@@ -33,9 +34,10 @@ class Series:
     segment_by: tuple[str, ...]
     order_by: str
     chunk_interval: timedelta
-    compress_after: timedelta
+    compress_after: timedelta | None
     what: str
     saved: str | None = None
+    keep: timedelta | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -98,6 +100,45 @@ AGGREGATES: tuple[Aggregate, ...] = tuple(
     for finer, timeframe in zip((None, *_CHAIN), _CHAIN, strict=False)
 )
 """The continuous aggregates of candles, each after the one that it is made of."""
+
+REFRESH_WINDOW = timedelta(days=30)
+"""How far back candles come late or are corrected, so that a scheduled refresh looks there again."""
+_LONGEST_BAR = timedelta(weeks=1)
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """What becomes of rows as they age: per table the age of compression and that of retention.
+
+    refresh_window: how far back scheduled refreshes of the aggregates reach.
+    Raises UsageError where candles would go while a refresh still reaches for them: it would take their
+    bars away.
+    """
+
+    compress_after: Mapping[str, timedelta | None]
+    keep: Mapping[str, timedelta | None]
+    refresh_window: timedelta = REFRESH_WINDOW
+
+    def __post_init__(self) -> None:
+        kept = self.keep.get(OHLCV.table)
+        if kept is not None and kept < self.least_kept:
+            raise UsageError(
+                f"Candles that are kept for {kept.days} days would be dropped while refreshes still reach"
+                f" {self.refresh_window.days} days back, which would take the aggregates' bars away.",
+                hint=f"Keep them for {self.least_kept.days} days or longer, or make the window shorter.",
+            )
+
+    @property
+    def least_kept(self) -> timedelta:
+        """How long candles have to be kept: the window, and the longest bar that reaches into it."""
+        return self.refresh_window + _LONGEST_BAR
+
+
+LIFECYCLE = Lifecycle(
+    MappingProxyType({series.table: series.compress_after for series in SERIES.values()}),
+    MappingProxyType({series.table: series.keep for series in SERIES.values()}),
+)
+"""What is declared; settings may say otherwise."""
 
 # Parents before children, so that every foreign key finds its row.
 TABLES: tuple[str, ...] = (

@@ -13,6 +13,8 @@
       ValuesDiffer                 6  a verification found differences
       ValuesDoNotFit               7  values that the target's schema cannot hold; nothing was written
         RowsSetAside               7  all others were, and are proven
+      ArchiveError                 8  the archive: its folder, a file of it, its manifest
+      Findings                     9  trdinger db doctor found something
       Interrupted                130  Ctrl-C
 
 A message says what happened and where; `hint` says what to do next. Neither
@@ -130,6 +132,21 @@ class RowsSetAside(ValuesDoNotFit):
     told = True
 
 
+class ArchiveError(TrdingerError):
+    """The archive's folder cannot be used, or is not as it was written; the database lost nothing by it."""
+
+    exit_code = 8
+    audience = "the archive"
+
+
+class Findings(TrdingerError):
+    """Something is wrong with a database, or will be; each finding says how it is mended."""
+
+    exit_code = 9
+    audience = "what the doctor found"
+    told = True
+
+
 class Interrupted(TrdingerError):
     """The user pressed Ctrl-C; what was committed stays and the same command goes on."""
 
@@ -146,6 +163,8 @@ EXIT_CODES: dict[int, str] = {0: "done, and proven where proof was asked for"} |
         TargetError,
         ValuesDiffer,
         ValuesDoNotFit,
+        ArchiveError,
+        Findings,
         TrdingerError,
         Interrupted,
     )

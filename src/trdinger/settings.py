@@ -9,15 +9,35 @@ A password is a secret: it prints as stars. Values leave this room as plain, fro
 from __future__ import annotations
 
 import os
+import re
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, REFRESH_WINDOW, Lifecycle
 from trdinger.engine.address import Address, parse_address, postgresql_address
 from trdinger.engine.connect import ConnectionOptions
 from trdinger.errors import SettingsError, UsageError
+
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
+_ENDLESS = {"never", "forever"}
+
+
+def age(text: str) -> timedelta | None:
+    """An age as people write it: 90d, 12h, 2w, 3y; None for `never` and `forever`. Raises UsageError."""
+    if text in _ENDLESS:
+        return None
+    form = re.fullmatch(r"([1-9]\d{0,4})([hdwy])", text, re.ASCII)
+    if form is None:
+        raise UsageError("This is no age.", hint="A number and h, d, w or y: 12h, 90d, 2w, 3y; or forever.")
+    return int(form[1]) * _UNITS[form[2]]
+
+
+def _said(given: timedelta | None, endless: str) -> str:
+    return endless if given is None else f"{given.days}d"
 
 
 class Settings(BaseSettings):
@@ -56,6 +76,73 @@ class Settings(BaseSettings):
         alias="TRDINGER_SQLITE_URL",
         description="The application's database when nothing else is set",
     )
+
+    trdinger_candles_compress_after: str = Field(
+        default=_said(OHLCV.compress_after, "never"),
+        description="Age at which chunks of candles are compressed: 12h, 30d, 2w, 3y, or never",
+    )
+    trdinger_funding_rates_compress_after: str = Field(
+        default=_said(FUNDING_RATE.compress_after, "never"), description="The same for funding rates"
+    )
+    trdinger_open_interest_compress_after: str = Field(
+        default=_said(OPEN_INTEREST.compress_after, "never"), description="The same for open interest"
+    )
+    trdinger_candles_keep: str = Field(
+        default=_said(OHLCV.keep, "forever"),
+        description="How long candles are kept before they go into the archive: 400d, 3y, or forever",
+    )
+    trdinger_funding_rates_keep: str = Field(
+        default=_said(FUNDING_RATE.keep, "forever"), description="The same for funding rates"
+    )
+    trdinger_open_interest_keep: str = Field(
+        default=_said(OPEN_INTEREST.keep, "forever"), description="The same for open interest"
+    )
+    trdinger_refresh_window: str = Field(
+        default=_said(REFRESH_WINDOW, "never"),
+        description="How far back scheduled refreshes of the aggregates look for late and corrected candles",
+    )
+    trdinger_archive: str | None = Field(
+        default=None, description="Folder of the archive, or a URL that fsspec knows: s3://bucket/folder"
+    )
+
+    @field_validator(
+        "trdinger_candles_compress_after",
+        "trdinger_funding_rates_compress_after",
+        "trdinger_open_interest_compress_after",
+        "trdinger_candles_keep",
+        "trdinger_funding_rates_keep",
+        "trdinger_open_interest_keep",
+        "trdinger_refresh_window",
+    )
+    @classmethod
+    def _is_an_age(cls, text: str) -> str:
+        try:
+            age(text)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    @cached_property
+    def lifecycle(self) -> Lifecycle:
+        """What becomes of rows as they age. Raises SettingsError where the ages do not go together."""
+        try:
+            return Lifecycle(
+                {
+                    OHLCV.table: age(self.trdinger_candles_compress_after),
+                    FUNDING_RATE.table: age(self.trdinger_funding_rates_compress_after),
+                    OPEN_INTEREST.table: age(self.trdinger_open_interest_compress_after),
+                },
+                {
+                    OHLCV.table: age(self.trdinger_candles_keep),
+                    FUNDING_RATE.table: age(self.trdinger_funding_rates_keep),
+                    OPEN_INTEREST.table: age(self.trdinger_open_interest_keep),
+                },
+                age(self.trdinger_refresh_window) or REFRESH_WINDOW,
+            )
+        except UsageError as error:
+            raise SettingsError(
+                f"TRDINGER_CANDLES_KEEP and TRDINGER_REFRESH_WINDOW: {error.message}", hint=error.hint
+            ) from None
 
     @cached_property
     def options(self) -> ConnectionOptions:

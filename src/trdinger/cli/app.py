@@ -17,6 +17,7 @@ from rich.console import Console
 
 import trdinger
 from trdinger.cli import (
+    archive,
     backup,
     bench,
     db,
@@ -56,6 +57,9 @@ app.command("rollback", short_help="Put the backup of a move back in its place."
 app.add_typer(rejects.app, name="rejects", short_help="Rows that a move set aside: list, show, replay.")
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
 app.add_typer(migrations.app, name="migrations", short_help="Look into a target's ledger of moves.")
+app.add_typer(
+    archive.app, name="archive", short_help="Rows that a database no longer keeps: list, verify, restore."
+)
 app.add_typer(bench.app, name="bench", short_help="Measure how fast this machine moves a file.")
 app.add_typer(plan.app, name="plan", short_help="Decide what becomes of tables of your own.")
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from trdinger.declaration import SERIES
 from trdinger.engine.address import Address
 from trdinger.engine.connect import ConnectionOptions
 from trdinger.errors import UsageError
@@ -108,6 +110,54 @@ def chosen(names: list[str] | None) -> tuple[TableShape, ...]:
             hint=f"Tables are: {', '.join(shape.name for shape in known)}.",
         )
     return tuple(shape for shape in known if names is None or shape.name in names)
+
+
+_FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+Start = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", formats=_FORMS, help="From this moment (UTC) on. Default: the first.", show_default=False
+    ),
+]
+End = Annotated[
+    datetime | None,
+    typer.Option(
+        "--until", formats=_FORMS, help="Up to this moment (UTC). Default: the last.", show_default=False
+    ),
+]
+ArchiveAt = Annotated[
+    str | None,
+    typer.Option(
+        "--archive",
+        metavar="FOLDER",
+        help="The archive: a folder, or a URL that fsspec knows. Default: TRDINGER_ARCHIVE.",
+        show_default=False,
+    ),
+]
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A moment of the command line, which is UTC."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def series_chosen(names: list[str] | None) -> tuple[str, ...]:
+    """The series of these names, all for None. Raises UsageError."""
+    unknown = [name for name in names or () if name not in SERIES]
+    if unknown:
+        raise UsageError(f"{', '.join(unknown)}: no series.", hint=f"Series are: {', '.join(SERIES)}.")
+    return tuple(name for name in SERIES if names is None or name in names)
+
+
+def archive_address(named: str | None) -> str:
+    """The archive that the arguments or the settings name. Raises UsageError where neither does."""
+    address = named or load().trdinger_archive
+    if address is None:
+        raise UsageError(
+            "No archive is named, and nothing leaves a database without one.",
+            hint="Name a folder with --archive, or set TRDINGER_ARCHIVE.",
+        )
+    return address
 
 
 def target(named: str | None) -> tuple[Address, ConnectionOptions]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from trdinger.cli.db import look, refresh, schema, serve
+from trdinger.cli.db import look, refresh, retention, schema, serve
 from trdinger.engine.embedded import LICENCES
 from trdinger.errors import UsageError
 
@@ -20,6 +20,7 @@ app.command("psql", short_help="Ask in SQL.")(look.psql)
 app.command("refresh", short_help="Make the aggregates of candles and bring them up to date.")(
     refresh.refresh
 )
+app.command("retention", short_help="Archive chunks past their age, and drop them.")(retention.retention)
 app.command("upgrade", short_help="Bring a database to the schema.")(schema.upgrade)
 app.command("downgrade")(schema.downgrade)
 app.command("check", short_help="Compare a database's schema with this program's.")(schema.check)

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from trdinger.cli.options import Json, Quiet, To, answer, print_json, target
+from trdinger.cli.options import End, Json, Quiet, Start, To, answer, print_json, target, utc
 from trdinger.declaration import AGGREGATES
 from trdinger.engine.open import open_database
 from trdinger.report.progress import choose
 from trdinger.schema import aggregates
 
-_FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
-Start = Annotated[
-    datetime | None,
-    typer.Option(
-        "--from", formats=_FORMS, help="From this moment (UTC) on. Default: the first.", show_default=False
-    ),
-]
-End = Annotated[
-    datetime | None,
-    typer.Option(
-        "--until", formats=_FORMS, help="Up to this moment (UTC). Default: the last.", show_default=False
-    ),
-]
 Drop = Annotated[bool, typer.Option("--drop", help="Take the aggregates away instead; the candles stay.")]
 
 
@@ -59,7 +45,7 @@ def refresh(
                 made = aggregates.create(connection)
                 progress.stage("Refresh", total=len(AGGREGATES), measure="steps")
                 done = []
-                for one in aggregates.refresh(connection, _utc(start), _utc(end)):
+                for one in aggregates.refresh(connection, utc(start), utc(end)):
                     progress.advance(1, detail=one.name)
                     done.append(
                         {
@@ -81,7 +67,3 @@ def refresh(
     for one in told["refreshed"]:
         out.print(f"{one['aggregate']}: {one['start']} to {one['end']}, {one['seconds']} s", soft_wrap=True)
     out.print(f"{database}: {len(told['refreshed'])} aggregates are up to date.", soft_wrap=True)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)

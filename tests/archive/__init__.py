@@ -1,0 +1,1 @@
+"""The archive's files: written, read by us and by others, tampered with."""
