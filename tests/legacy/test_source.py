@@ -18,7 +18,8 @@ from legacy.conftest import File
 from trdinger.errors import SourceError
 from trdinger.legacy import source as room
 from trdinger.legacy.backup import back_up
-from trdinger.legacy.check import check, integrity
+from trdinger.legacy.check import check
+from trdinger.legacy.integrity import integrity
 from trdinger.legacy.reading import Span, series_reader
 from trdinger.legacy.source import Source, Text, quoted
 from trdinger.legacy.survey import survey

@@ -8,7 +8,7 @@ import psycopg
 
 from trdinger.declaration import SERIES
 from trdinger.engine.connect import Database
-from trdinger.schema import keys
+from trdinger.schema import bulk, keys
 from trdinger.schema.apply import apply
 from trdinger.schema.upgrade import upgrade
 
@@ -33,11 +33,13 @@ def complete(connection: psycopg.Connection[Any], *, compression: bool) -> None:
     """Compress what is not compressed yet, make the keys, analyse: in the order that takes the least time."""
     for table in SERIES:
         if compression:
-            connection.execute(
-                "SELECT compress_chunk(chunk, if_not_compressed => true)"
-                " FROM show_chunks(%s::text::regclass) AS chunk",
-                (table,),
-            )
+            with connection.transaction():
+                bulk.batches(connection)
+                connection.execute(
+                    "SELECT compress_chunk(chunk, if_not_compressed => true)"
+                    " FROM show_chunks(%s::text::regclass) AS chunk",
+                    (table,),
+                )
         keys.restore_after_load(connection, table)
         connection.execute(f"ANALYZE {table}")
 

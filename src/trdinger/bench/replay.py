@@ -18,12 +18,14 @@ from psycopg import sql
 
 from trdinger.bench.clock import Clock
 from trdinger.bench.hypertables import complete, prepare
+from trdinger.engine.capabilities import Capabilities
 from trdinger.engine.connect import Database
 from trdinger.legacy.reading import series_reader
 from trdinger.legacy.source import Source
 from trdinger.legacy.survey import survey
 from trdinger.move.encoding import encode
 from trdinger.move.units import SeriesUnit, Sizes, units
+from trdinger.schema import bulk
 
 _WRITE_BYTES = 4 << 20  # of one CopyData message, as a move's
 
@@ -42,7 +44,6 @@ def replay(file: Path, database: Database, server: int | None, *, connections: i
     for series in _series(Source(file, immutable=True)):
         waiting.put(series)
     capabilities = database.capabilities
-    direct = capabilities.has("direct_compress")
     clock = Clock(server)
     clock.stage("Copy")
 
@@ -54,7 +55,7 @@ def replay(file: Path, database: Database, server: int | None, *, connections: i
                 except Empty:
                     return
                 for unit in units:
-                    _send(connection, unit, direct=direct)
+                    _send(connection, unit, capabilities)
 
     with ThreadPoolExecutor(connections) as pool:
         for ended in [pool.submit(work) for _ in range(connections)]:
@@ -86,14 +87,12 @@ def _series(source: Source) -> Iterator[list[_Ready]]:
         yield ready
 
 
-def _send(connection: psycopg.Connection[Any], unit: _Ready, *, direct: bool) -> None:
+def _send(connection: psycopg.Connection[Any], unit: _Ready, capabilities: Capabilities) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         sql.Identifier(unit.table), sql.SQL(", ").join(map(sql.Identifier, unit.columns))
     )
     with connection.transaction():
-        if direct:
-            connection.execute("SET LOCAL timescaledb.enable_direct_compress_copy = on")
-            connection.execute("SET LOCAL timescaledb.enable_direct_compress_copy_client_sorted = on")
+        bulk.direct(connection, capabilities, ordered=True)
         view = memoryview(unit.data)
         with connection.cursor() as cursor, cursor.copy(statement) as copy:
             for start in range(0, len(view), _WRITE_BYTES):

@@ -9,8 +9,9 @@ import typer
 from trdinger.cli.options import Json, Quiet, Source, TextNumbers, answer, print_json
 from trdinger.errors import SourceDamaged, SourceError, ValuesDoNotFit
 from trdinger.legacy import source as files
-from trdinger.legacy.check import Check, check, integrity
+from trdinger.legacy.check import Check, check
 from trdinger.legacy.damage import by_table
+from trdinger.legacy.integrity import integrity
 from trdinger.legacy.survey import Survey, survey
 from trdinger.legacy.values import Rules
 from trdinger.progress import Progress

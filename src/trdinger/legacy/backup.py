@@ -17,6 +17,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,8 +88,10 @@ def back_up(source: Source, folder: Path, *, tell: Callable[[int], object] = lam
         _copy(source, part, size, tell)
         with Source(part, immutable=True).connect() as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        _sync(part)
-        backup = Backup(path, digest(part), part.stat().st_size)
+        with ThreadPoolExecutor(1, thread_name_prefix="sync") as disk:  # which takes as long as the sum
+            synced = disk.submit(_sync, part)
+            backup = Backup(path, digest(part), part.stat().st_size)
+            synced.result()
         _sum(path).write_bytes(os.fsencode(f"{backup.sha256}  {path.name}\n"))
         part.rename(path)
         with suppress(OSError):  # not every file system can

@@ -20,7 +20,7 @@ from trdinger.legacy import duplicates, slices
 from trdinger.legacy.judging import BadValue, Change, Found, Reject, Row, judge
 from trdinger.legacy.reading import ROWID, Span, increasing, series_reader, times
 from trdinger.legacy.references import orphans
-from trdinger.legacy.source import Source, quoted, reading
+from trdinger.legacy.source import Source, damaged, quoted
 from trdinger.legacy.survey import SeriesSurvey, Survey, TableSurvey, fits, spans
 from trdinger.legacy.values import Stored
 
@@ -28,8 +28,6 @@ Progress = Callable[[str, int], None]
 """Told the table and how many more of its rows were looked at."""
 
 KEPT = 1000  # values that do not fit whose particulars a Check keeps; the rejects file has all of them
-_SOUND = "ok"
-_INTEGRITY_LINES = 20  # of SQLite's complaints, the rest is counted
 
 
 class Keeper(Protocol):
@@ -90,27 +88,6 @@ def check(
     Raises SourceError when it cannot be read, ValuesDoNotFit for more rejected rows than `at_most`.
     """
     return _Checking(survey, tell, keeper or Nobody(), stays, at_most).run()
-
-
-def integrity(
-    source: Source, *, opened: Callable[[sqlite3.Connection], object] = lambda _connection: None
-) -> list[str]:
-    """SQLite's own integrity check: its complaints, none for a sound file. Raises SourceError.
-
-    opened: is given the connection, by which another thread may interrupt a long check.
-    """
-    with source.connect() as connection, reading(source.path):
-        opened(connection)
-        complaints = [
-            line
-            for row in connection.execute("PRAGMA integrity_check(1000)")
-            for line in bytes(row[0]).decode("utf-8", "replace").splitlines()
-            if not line.startswith("***")  # a heading over several in one row
-        ]
-    if complaints == [_SOUND]:
-        return []
-    more = len(complaints) - _INTEGRITY_LINES
-    return complaints[:_INTEGRITY_LINES] + ([f"and {more} more"] if more > 0 else [])
 
 
 def unnamed(source: Source, table: TableSurvey) -> Iterator[Reject]:
@@ -265,6 +242,8 @@ class _Checking:
         moments = np.concatenate([times(part, time) for part in parts])
         rows = np.concatenate([part.column(ROWID).to_numpy() for part in parts])
         for moment, row, kept in duplicates.of_series(moments, rows, self.stays):
+            if row == kept:
+                raise damaged(self.survey.source.path, f"an index of {shape.name} has row {row} twice")
             value = f"{', '.join(series.segment)} {np.datetime64(moment, 'us')}"
             yield BadValue(shape.name, row, time, value, f"the key ({key}) repeats: row {kept} has it")
 

@@ -101,29 +101,14 @@ class SeriesReader:
         held.table = self._sorted(held.table)
         return held
 
-    def _statement(self, span: Span, columns: str) -> tuple[str, list[Bound]]:
-        time = quoted(self.series.time)
-        where = [f"{quoted(name)} = ? {EXACTLY}" for name in self.series.segment_by]
-        values: list[Bound] = [*span.segment]
-        if span.after is not None:
-            where.append(f"{time} > ?")
-            values.append(span.after)
-        if span.until is not None:
-            where.append(f"{time} <= ?")
-            values.append(span.until)
-        if span.after is None and span.until is None:
-            where.append(f"{time} IS NOT NULL")
-        table = quoted(self.shape.name)
-        return f"SELECT {columns} FROM {table} WHERE {' AND '.join(where)} ORDER BY {time}", values
-
     def _fetch(self, span: Span, rows: int) -> pa.Table | None:
         """The span as the driver gives it; None where the driver cannot, or would change a value."""
         columns = [*map(quoted, self._present), *([ROWID] if self._without or self._rowids else [])]
-        statement, values = self._statement(span, ", ".join(columns))
+        query, values = statement(self.shape, span, ", ".join(columns))
         options = {"adbc.sqlite.query.batch_rows": str(max(rows, 1) + 1)}
         try:
             with self._connection.cursor(adbc_stmt_kwargs=options) as cursor:
-                cursor.execute(statement, values)
+                cursor.execute(query, values)
                 stream = cursor.fetch_record_batch()
                 batches = list(stream)
         except (OSError, pa.ArrowInvalid, AdbcError):
@@ -156,7 +141,7 @@ class SeriesReader:
 
     def _cell_by_cell(self, span: Span) -> Rows:
         columns = ", ".join(map(quoted, self._present))
-        statement, values = self._statement(span, f"rowid, {columns}")
+        query, values = statement(self.shape, span, f"rowid, {columns}")
         segment = {
             name: Text(value.encode())
             for name, value in zip(self.series.segment_by, span.segment, strict=True)
@@ -166,7 +151,7 @@ class SeriesReader:
         rowids: list[int] = []
         read = 0
         with self.source.connect() as connection:
-            for rowid, *cells in connection.execute(statement, values):
+            for rowid, *cells in connection.execute(query, values):
                 read += 1
                 if rowid in self._without:
                     continue
@@ -187,6 +172,23 @@ class SeriesReader:
         if increasing(times(table, self.series.time), strictly=False):
             return table
         return table.sort_by([(self.series.time, "ascending"), ("id", "ascending")])
+
+
+def statement(shape: TableShape, span: Span, columns: str) -> tuple[str, list[Bound]]:
+    """What reads `columns` (SQL) of a span's rows in the order of their times: statement and values."""
+    assert shape.series is not None
+    time = quoted(shape.series.time)
+    where = [f"{quoted(name)} = ? {EXACTLY}" for name in shape.series.segment_by]
+    values: list[Bound] = [*span.segment]
+    if span.after is not None:
+        where.append(f"{time} > ?")
+        values.append(span.after)
+    if span.until is not None:
+        where.append(f"{time} <= ?")
+        values.append(span.until)
+    if span.after is None and span.until is None:
+        where.append(f"{time} IS NOT NULL")
+    return f"SELECT {columns} FROM {quoted(shape.name)} WHERE {' AND '.join(where)} ORDER BY {time}", values
 
 
 @contextmanager

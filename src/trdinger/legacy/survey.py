@@ -216,25 +216,42 @@ def spans(
     Together they hold every row of the series that has a time, each once: they meet at
     stored values, in the order in which SQLite sorts them, whatever these are.
     """
-    declared = table.shape.series
-    assert declared is not None
-    time, name = quoted(declared.time), quoted(table.shape.name)
-    where = " AND ".join(f"{quoted(column)} = ? {EXACTLY}" for column in declared.segment_by)
     after: Bound = None
     left = series.rows
     while left > rows:
-        beyond = f" AND {time} > ?" if after is not None else f" AND {time} IS NOT NULL"
-        values = [*series.segment, *([after] if after is not None else [])]
-        found = connection.execute(
-            f"SELECT {time} FROM {name} WHERE {where}{beyond} ORDER BY {time} LIMIT 1 OFFSET {rows - 1}",
-            values,
-        ).fetchone()
-        cut = _bound(found[0]) if found else None
-        if cut is None:
+        query, values = cut(table.shape, series.segment, after, rows)
+        found = connection.execute(query, values).fetchone()
+        until = _bound(found[0]) if found else None
+        if until is None:
             break
-        yield Span(series.segment, after, cut), rows
-        after, left = cut, left - rows
+        yield Span(series.segment, after, until), rows
+        after, left = until, left - rows
     yield Span(series.segment, after, None), max(left, 1)
+
+
+def cut(shape: TableShape, segment: tuple[str, ...], after: Bound, rows: int) -> tuple[str, list[Bound]]:
+    """What finds the time of the last of `rows` rows of a series after a time: statement and values."""
+    assert shape.series is not None
+    time = quoted(shape.series.time)
+    where = " AND ".join(f"{quoted(column)} = ? {EXACTLY}" for column in shape.series.segment_by)
+    beyond = f"{time} > ?" if after is not None else f"{time} IS NOT NULL"
+    return (
+        f"SELECT {time} FROM {quoted(shape.name)} WHERE {where} AND {beyond}"
+        f" ORDER BY {time} LIMIT 1 OFFSET {rows - 1}",
+        [*segment, *([after] if after is not None else [])],
+    )
+
+
+def grouped(shape: TableShape) -> tuple[str, list[Bound]]:
+    """What tells of each series its name, rows, first and last time: a statement, and no values."""
+    assert shape.series is not None
+    names = [quoted(name) for name in shape.series.segment_by]
+    segment, time = ", ".join(f"{name} {EXACTLY}" for name in names), quoted(shape.series.time)
+    return (
+        f"SELECT {', '.join(names)}, count(*), min({time}), max({time})"
+        f" FROM {quoted(shape.name)} GROUP BY {segment} ORDER BY {segment}",
+        [],
+    )
 
 
 def fits(column: Column, stored: Stored) -> bool:
@@ -288,12 +305,8 @@ def _table(connection: sqlite3.Connection, shape: TableShape, columns: tuple[str
 def _series(connection: sqlite3.Connection, shape: TableShape) -> Iterator[SeriesSurvey]:
     assert shape.series is not None
     columns = [shape.column(name) for name in shape.series.segment_by]
-    segment = ", ".join(f"{quoted(column.name)} {EXACTLY}" for column in columns)
-    time, table = quoted(shape.series.time), quoted(shape.name)
-    for *names, count, first, last in connection.execute(
-        f"SELECT {', '.join(quoted(column.name) for column in columns)}, count(*), min({time}), max({time})"
-        f" FROM {table} GROUP BY {segment} ORDER BY {segment}"
-    ):
+    query, _ = grouped(shape)
+    for *names, count, first, last in connection.execute(query):
         if all(map(fits, columns, names)):
             yield SeriesSurvey(tuple(name.decode() for name in names), count, _text(first), _text(last))
 

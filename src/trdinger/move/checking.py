@@ -1,7 +1,7 @@
 """The check of a backup before it is copied: which rows the target does not get, and where they are kept.
 
 What is rejected and what is changed is written into the work folder, line by line, while the check
-goes on; SQLite's own integrity check runs beside it. Judging is `legacy.check`'s.
+goes on; SQLite's own check of the pages runs beside it. Judging is `legacy.check`'s.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceDamaged, ValuesDoNotFit
 from trdinger.legacy import rejects
-from trdinger.legacy.check import Check, Duplicates, check, integrity
+from trdinger.legacy.check import Check, Duplicates, check
+from trdinger.legacy.integrity import agreement, structure
 from trdinger.legacy.judging import Change, Reject, Row
 from trdinger.legacy.source import damaged
 from trdinger.legacy.survey import Survey, survey
@@ -83,13 +84,13 @@ def look(
                 for name, what in ((rejects.NAME, "rejects"), (CHANGES, "changes"))
             )
         )
-        # SQLite's own check takes longer than ours and a core of its own.
+        # SQLite's own check takes as long as ours and a core of its own.
         with (
             _telling_of(source),
             ThreadPoolExecutor(1, thread_name_prefix="integrity") as thread,
             _stopping() as opened,
         ):
-            own = thread.submit(integrity, held.source, opened=opened)
+            pages = thread.submit(structure, held.source, opened=opened)
             found = check(
                 held.judged(options.rules),
                 tell=lambda table, rows: progress.advance(rows, detail=table),
@@ -97,9 +98,10 @@ def look(
                 stays=options.stays,
                 at_most=options.max_rejects,
             )
-            progress.advance(0, detail="SQLite's own integrity check")
-            damage = own.result()
-            if damage:
+            progress.advance(0, detail="indexes")
+            damage = agreement(held, opened=opened)
+            progress.advance(0, detail="SQLite's own check of all pages")
+            if damage := pages.result() + damage:
                 raise damaged(held.source.path, "; ".join(damage))
     if options.strict and found.rejects:
         raise _refused(found, folder / rejects.NAME)

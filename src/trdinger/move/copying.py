@@ -30,6 +30,7 @@ from trdinger.legacy.values import Value
 from trdinger.move import ledger
 from trdinger.move.encoding import encode
 from trdinger.move.units import SeriesUnit, SliceUnit, Unit
+from trdinger.schema import bulk
 from trdinger.schema.shape import TableShape
 
 _WRITE_BYTES = 4 << 20  # of one CopyData message
@@ -64,7 +65,7 @@ class Copier:
     ) -> None:
         self._connection = connection
         self._move = move
-        self._direct = capabilities.has("direct_compress")
+        self._capabilities = capabilities
 
     def copy(self, source: Source, units: list[Unit], *, ahead: bool = True) -> Generator[Copied, None, None]:
         """Copy units that the ledger lacks, each when the next one is asked for.
@@ -85,12 +86,7 @@ class Copier:
             return 0, 0
         if not encoded.rows:
             return 0, 0
-        if self._direct:
-            sorted_by_us = "on" if encoded.ordered else "off"
-            self._connection.execute("SET LOCAL timescaledb.enable_direct_compress_copy = on")
-            self._connection.execute(
-                f"SET LOCAL timescaledb.enable_direct_compress_copy_client_sorted = {sorted_by_us}"
-            )
+        bulk.direct(self._connection, self._capabilities, ordered=encoded.ordered)
         statement = _copy_statement(unit.table.shape.name, encoded.columns, binary=True)
         view = memoryview(encoded.data)
         with self._connection.cursor() as cursor:

@@ -18,7 +18,7 @@ from trdinger.engine.capabilities import Capabilities
 from trdinger.errors import TargetRefused
 from trdinger.legacy.survey import Survey
 from trdinger.move import own_ledger
-from trdinger.schema import timescale
+from trdinger.schema import bulk, timescale
 from trdinger.schema.own import making
 from trdinger.schema.own.description import OwnTable
 
@@ -89,6 +89,7 @@ def compress(connection: psycopg.Connection[Any], table: str) -> None:
         return
     for chunk in uncompressed(connection, table):
         with connection.transaction():
+            bulk.batches(connection)
             connection.execute("SELECT compress_chunk(%s, if_not_compressed => true)", (chunk,))
 
 
