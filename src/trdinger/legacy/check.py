@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from trdinger.errors import ValuesDoNotFit
 from trdinger.legacy import duplicates, slices
@@ -71,6 +72,9 @@ class Check:
         return sum(map(len, self.rejected.values()))
 
 
+Read = Callable[[str, Span, pa.Table], object]
+"""Is handed the rows of each span of a series in which every row fits, sorted by time."""
+
 Duplicates = Literal["first", "last"]
 """Which of the rows that share a key stays, by id; the existing application would have kept the first."""
 
@@ -82,12 +86,13 @@ def check(
     keeper: Keeper | None = None,
     stays: Duplicates = "first",
     at_most: int | None = None,
+    read: Read = lambda _table, _span, _rows: None,
 ) -> Check:
     """Check every value of a surveyed file, by the rules that its tables carry.
 
     Raises SourceError when it cannot be read, ValuesDoNotFit for more rejected rows than `at_most`.
     """
-    return _Checking(survey, tell, keeper or Nobody(), stays, at_most).run()
+    return _Checking(survey, tell, keeper or Nobody(), stays, at_most=at_most, read=read).run()
 
 
 def unnamed(source: Source, table: TableSurvey) -> Iterator[Reject]:
@@ -104,13 +109,21 @@ def unnamed(source: Source, table: TableSurvey) -> Iterator[Reject]:
 
 class _Checking:
     def __init__(
-        self, survey: Survey, tell: Progress, keeper: Keeper, stays: Duplicates, at_most: int | None
+        self,
+        survey: Survey,
+        tell: Progress,
+        keeper: Keeper,
+        stays: Duplicates,
+        *,
+        at_most: int | None,
+        read: Read,
     ) -> None:
         self.survey = survey
         self.tell = tell
         self.keeper = keeper
         self.stays = stays
         self.at_most = at_most
+        self.read = read
         self.found = Check()
         self._changing: list[Row] = []  # rows of the table at hand in whose documents something becomes null
 
@@ -213,6 +226,8 @@ class _Checking:
                         last = int(moments[-1])
                     distinct = distinct and rising
                     self._take(table, held.found, held.read)
+                    if not held.found.rejects:
+                        self.read(shape.name, span, held.table)
                 if not distinct:  # perhaps: spans are cut by what is stored, so a key may be in two
                     self._repeat(self._repeated(table, series, cut), connection)
 

@@ -25,6 +25,7 @@ from trdinger.legacy.survey import Survey, survey
 from trdinger.legacy.values import Rules
 from trdinger.move import ledger, own
 from trdinger.move.plan import Options
+from trdinger.move.spool import Spool
 from trdinger.progress import Progress
 
 CHANGES = "changes.jsonl"
@@ -35,11 +36,15 @@ class Checked:
     """What the ledger and the report keep of a check: plain data, and the rows that are rejected.
 
     told: converted, rejects and changed, by table and column, with the rules that were gone by.
+    spool: the rows of series that were read, as long as they are there.
     """
 
-    def __init__(self, told: dict[str, Any], rejected: dict[str, frozenset[Row]]) -> None:
+    def __init__(
+        self, told: dict[str, Any], rejected: dict[str, frozenset[Row]], spool: Spool | None = None
+    ) -> None:
         self.told = told
         self.rejected = rejected
+        self.spool = spool
 
     def of(self, survey: Survey) -> Survey:
         """The file read by the rules of this check, without the rows that it rejected."""
@@ -77,7 +82,10 @@ def look(
 
     Raises SourceError for a damaged file, ValuesDoNotFit where the options say so.
     """
+    spool = Spool(folder, held.rows)
     with ExitStack() as files:
+        on_failure = files.enter_context(ExitStack())
+        on_failure.callback(spool.close)
         keeper = _Files(
             *(
                 files.enter_context(rejects.writing(folder / name, str(move), str(source), what=what))
@@ -97,17 +105,20 @@ def look(
                 keeper=keeper,
                 stays=options.stays,
                 at_most=options.max_rejects,
+                read=spool.keep,
             )
             progress.advance(0, detail="indexes")
             damage = agreement(held, opened=opened)
             progress.advance(0, detail="SQLite's own check of all pages")
             if damage := pages.result() + damage:
                 raise damaged(held.source.path, "; ".join(damage))
+        on_failure.pop_all()
     if options.strict and found.rejects:
         raise _refused(found, folder / rejects.NAME)
     return Checked(
         summary(found, options.rules, options.stays),
         {table: frozenset(rows) for table, rows in found.rejected.items() if rows},
+        spool,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 
 from trdinger.engine.capabilities import Capabilities
@@ -29,6 +30,7 @@ from trdinger.legacy.source import Source
 from trdinger.legacy.values import Value
 from trdinger.move import ledger
 from trdinger.move.encoding import encode
+from trdinger.move.spool import Spool
 from trdinger.move.units import SeriesUnit, SliceUnit, Unit
 from trdinger.schema import bulk
 from trdinger.schema.shape import TableShape
@@ -67,12 +69,15 @@ class Copier:
         self._move = move
         self._capabilities = capabilities
 
-    def copy(self, source: Source, units: list[Unit], *, ahead: bool = True) -> Generator[Copied, None, None]:
+    def copy(
+        self, source: Source, units: list[Unit], *, spool: Spool | None = None, ahead: bool = True
+    ) -> Generator[Copied, None, None]:
         """Copy units that the ledger lacks, each when the next one is asked for.
 
-        ahead: read and encode the next unit while one is written. Raises TargetError, ValuesDoNotFit.
+        spool: rows that were read before. ahead: read and encode the next unit while one is written.
+        Raises TargetError, ValuesDoNotFit.
         """
-        with _Reading(source) as reading:
+        with _Reading(source, spool) as reading:
             for unit, encoded in reading.ahead(units) if ahead else reading.in_turn(units):
                 with self._connection.transaction():
                     rows, size = (
@@ -118,8 +123,9 @@ class Copier:
 class _Reading:
     """Reads and encodes series units on a thread of its own, one ahead of the writer."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, spool: Spool | None) -> None:
         self._source = source
+        self._spool = spool
         self._readers: dict[str, SeriesReader] = {}
         self._open = ExitStack()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read")
@@ -149,9 +155,23 @@ class _Reading:
             yield unit, self._encode(unit) if isinstance(unit, SeriesUnit) else None
 
     def _encode(self, unit: SeriesUnit) -> Encoded:
-        shape = unit.table.shape
-        series = shape.series
+        series = unit.table.shape.series
         assert series is not None
+        rows = self._rows(unit)
+        if series.descending:
+            rows = rows.take(np.arange(rows.num_rows)[::-1])
+        moments = times(rows, series.time)
+        ordered = increasing(moments[::-1] if series.descending else moments, strictly=True)
+        columns, data = encode(series, rows, unit.span.segment)
+        return Encoded(unit, columns, data, rows.num_rows, ordered)
+
+    def _rows(self, unit: SeriesUnit) -> pa.Table:
+        """The rows of a unit that are moved, sorted by time: as the check read them, or by reading them."""
+        shape = unit.table.shape
+        if self._spool is not None and not unit.table.rejected:
+            kept = self._spool.rows(shape.name, unit.span)
+            if kept is not None:
+                return kept
         reader = self._readers.get(shape.name)
         if reader is None:
             reader = self._open.enter_context(
@@ -169,13 +189,7 @@ class _Reading:
             raise ValuesDoNotFit(
                 f"{held.bad[0]}: {held.bad[0].value}.", hint="The backup was checked before: is it whole?"
             )
-        rows = held.table
-        if series.descending:
-            rows = rows.take(np.arange(rows.num_rows)[::-1])
-        moments = times(rows, series.time)
-        ordered = increasing(moments[::-1] if series.descending else moments, strictly=True)
-        columns, data = encode(series, rows, unit.span.segment)
-        return Encoded(unit, columns, data, rows.num_rows, ordered)
+        return held.table
 
 
 def _slice_rows(source: Source, unit: SliceUnit) -> Iterator[list[Value]]:

@@ -29,6 +29,7 @@ from trdinger.move.ledger import Move
 from trdinger.move.plan import Existing, Options, Plan, at_target, treat, without
 from trdinger.move.report import Report, Stage, peak_memory
 from trdinger.move.since import since
+from trdinger.move.spool import Spool
 from trdinger.move.units import Sizes, units
 from trdinger.move.workers import copy
 from trdinger.progress import Progress
@@ -101,7 +102,7 @@ class _Run:
             ledger.create(connection)
             move = self._enter(connection, backup, checked)
             own.make(connection, move, held)
-            self._copy(connection, move, held, sizes)
+            self._copy(connection, move, held, sizes, checked.spool)
             self._finish(connection, move, held)
         return move
 
@@ -238,7 +239,14 @@ class _Run:
             )
         return self.id
 
-    def _copy(self, connection: psycopg.Connection[Any], move: uuid.UUID, held: Survey, sizes: Sizes) -> None:
+    def _copy(
+        self,
+        connection: psycopg.Connection[Any],
+        move: uuid.UUID,
+        held: Survey,
+        sizes: Sizes,
+        spool: Spool | None,
+    ) -> None:
         with self._stage("Copy", total=held.rows) as stage:
             every = list(units(held, sizes))
             done = ledger.committed(connection, move)
@@ -247,7 +255,11 @@ class _Run:
                     for table in SERIES:
                         keys.drop_for_load(connection, table)
             self.progress.advance(sum(done.values()))
-            rows = copy(self.database, connection, move, held.source, every, progress=self.progress)
+            rows = copy(
+                self.database, connection, move, held.source, every, progress=self.progress, spool=spool
+            )
+            if spool is not None:
+                spool.close()
             if done:
                 stage.said.append(f"{sum(done.values()):,} rows were in already; {rows:,} came now.")
             try:

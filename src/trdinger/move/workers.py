@@ -20,6 +20,7 @@ from trdinger.engine.connect import Database
 from trdinger.legacy.source import Source
 from trdinger.move import ledger
 from trdinger.move.copying import Copied, Copier
+from trdinger.move.spool import Spool
 from trdinger.move.units import SeriesUnit, Unit
 from trdinger.progress import Progress
 
@@ -42,10 +43,12 @@ def copy(
     units: list[Unit],
     *,
     progress: Progress,
+    spool: Spool | None = None,
 ) -> int:
     """Copy the units that the ledger lacks; how many rows. Raises TargetError, ValuesDoNotFit.
 
     connection: the caller's own, which alone is used where the server has no more.
+    spool: rows that were read before.
     """
     done = ledger.committed(connection, move)
     left = [unit for unit in units if (unit.table.shape.name, unit.number) not in done]
@@ -59,7 +62,7 @@ def copy(
             opened.append(mine)
             copier = Copier(mine, move, capabilities)
             for lane in own:
-                yield from _copied(copier, source, lane)
+                yield from _copied(copier, source, lane, spool)
 
     def let_go() -> None:
         for each in opened:
@@ -69,7 +72,7 @@ def copy(
     if hands > 1:
         copied = crew(waiting, work, hands=hands, name="copy", let_go=let_go)
     else:
-        copied = Copier(connection, move, capabilities).copy(source, left)
+        copied = Copier(connection, move, capabilities).copy(source, left, spool=spool)
     rows = 0
     with closing(copied):
         for each in copied:
@@ -87,11 +90,13 @@ def lanes(units: list[Unit]) -> list[_Lane]:
     return sorted(every.values(), key=lambda lane: -sum(unit.rows for unit in lane))
 
 
-def _copied(copier: Copier, source: Source, lane: _Lane) -> Generator[Copied, None, None]:
+def _copied(
+    copier: Copier, source: Source, lane: _Lane, spool: Spool | None
+) -> Generator[Copied, None, None]:
     left = list(lane)
     for tries in range(1, _TRIES + 1):
         try:
-            for copied in copier.copy(source, list(left), ahead=False):
+            for copied in copier.copy(source, list(left), spool=spool, ahead=False):
                 left.remove(copied.unit)
                 yield copied
         except psycopg.errors.DeadlockDetected:
