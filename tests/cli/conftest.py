@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from cli.command import Done, here
-from engines import EngineUnderTest, Native
+from engines import EngineUnderTest, Native, laid
 from engines.native import AWKWARD
 from trdinger.declaration import TABLES
 from trdinger.engine.connect import Database
@@ -95,7 +95,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield server_target(database)
         return
     directory = tmp_path_factory.mktemp("embedded") / "data"
-    with running(directory) as server:
+    with running(laid(directory)) as server:
         database = Database(make_url(server.url), sessions=1)
         yield Target(f"embedded:{directory}", f"embedded:{directory}", database)
 
@@ -119,7 +119,7 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """A data directory of the embedded engine, which runs; each test leaves it without our tables."""
     _engine(request, "embedded")
     path = tmp_path_factory.mktemp("embedded") / "data"
-    with running(path):
+    with running(laid(path)):
         yield path
     stop(path)  # `db start` let it outlive whoever uses it
 

@@ -21,7 +21,7 @@ from cli.conftest import SECRETS, Target, server_target
 from cli.errors_doc import told, went_well
 from cli.test_bad_files import untouched
 from conftest import Engines
-from engines import Native
+from engines import Native, laid
 from engines.native import AWKWARD
 from faults.kill_at import Killed
 from faults.proxy import Proxy
@@ -238,7 +238,7 @@ def test_no_room_for_the_embedded_one(
     engines.running("embedded")
     disk = full_disk(1 << 30)
     arguments = ["migrate", large_file, "--workdir", tmp_path / "work", "--to", f"embedded:{disk / 'data'}"]
-    with running(disk / "data"):
+    with running(laid(disk / "data")):
         held = sum(path.stat().st_blocks * 512 for path in disk.rglob("*") if path.is_file())
         subprocess.run(["mount", "-o", f"remount,size={held + (6 << 20)}", str(disk)], check=True)
         with untouched(large_file.parent):

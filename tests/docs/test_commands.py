@@ -17,7 +17,7 @@ import typer
 import yaml
 from documents import DOCUMENTS, REPOSITORY, Block, blocks, generator, name, prose, runnable, spoken
 
-from engines import Embedded
+from engines import Embedded, laid
 from trdinger.cli.app import app, run
 from trdinger.engine import embedded
 from trdinger.sample import SampleOptions, write_sample
@@ -95,7 +95,7 @@ def serving(*data: Path) -> Iterator[None]:
     """Embedded servers on these directories: each command could start its own, one after the other."""
     try:
         for directory in data:
-            embedded.start(directory)
+            embedded.start(laid(directory))
         yield
     finally:
         for directory in data:

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
+from engines import laid
 from trdinger.engine.embedded import Running, running
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -24,7 +25,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("clients")) as server:
+    with running(laid(tmp_path_factory.mktemp("clients"))) as server:
         yield server
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 
+from engines import laid
 from trdinger.engine import embedded
 
 LOG_BYTES = 400 << 20  # at any moment: a checkpoint is due at 256 MB, a load adds 110
@@ -25,7 +26,7 @@ def connected(server: embedded.Running) -> psycopg.Connection:
 
 def test_the_log_stays_small_through_a_load_and_a_kill(tmp_path: Path) -> None:
     directory = tmp_path / "data"
-    server = embedded.start(directory)
+    server = embedded.start(laid(directory))
     largest = 0
     with connected(server) as connection:
         connection.execute("CREATE TABLE wide (load int, number int, filler text)")

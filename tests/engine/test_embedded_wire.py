@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from embedded_client import COPY_DONE, SYNC, RawClient, copy_data, extended, message, query
 
+from engines import laid
 from trdinger.engine.embedded import Running, running
 
 PATIENCE = timedelta(seconds=1)
@@ -22,7 +23,7 @@ PATIENCE = timedelta(seconds=1)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("wire"), patience=PATIENCE) as server:
+    with running(laid(tmp_path_factory.mktemp("wire")), patience=PATIENCE) as server:
         with RawClient(server.port) as client:
             client.ask(query("CREATE TABLE bars (i bigint, word text)"))
         yield server

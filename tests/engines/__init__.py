@@ -10,8 +10,8 @@ server's own words, those that cannot do it. No engine downloads anything: `make
 """
 
 from engines.base import EngineUnderTest
-from engines.embedded import Embedded
+from engines.embedded import Embedded, laid
 from engines.native import Native
 from engines.url import ByUrl
 
-__all__ = ["ByUrl", "Embedded", "EngineUnderTest", "Native"]
+__all__ = ["ByUrl", "Embedded", "EngineUnderTest", "Native", "laid"]

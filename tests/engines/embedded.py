@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import shutil
 import tempfile
@@ -20,6 +22,23 @@ from trdinger.engine.connect import Database
 from trdinger.engine.embedded import running
 from trdinger.engine.embedded.runtime import find_node
 from trdinger.errors import MissingCapability
+
+
+def laid(directory: Path) -> Path:
+    """The directory, with a new database in it: one that is made once in a run, closed, and copied.
+
+    To make one takes some seconds of a core; tests that are about that let the program do it.
+    """
+    shutil.copytree(_first(), directory, ignore=shutil.ignore_patterns("server.*"), dirs_exist_ok=True)
+    return directory
+
+
+@functools.cache
+def _first() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="trdinger-embedded-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with running(folder / "data"):
+        return folder / "data"
 
 
 class Embedded(EngineUnderTest):
@@ -47,7 +66,7 @@ class Embedded(EngineUnderTest):
     def start(self) -> None:
         directory = Path(tempfile.mkdtemp(prefix="trdinger-embedded-"))
         self._running.callback(shutil.rmtree, directory, ignore_errors=True)
-        server = self._running.enter_context(running(directory))
+        server = self._running.enter_context(running(laid(directory)))
         self._database = Database(make_url(server.url), sessions=1)
 
     def stop(self) -> None:

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from sqlalchemy.engine import make_url
 
-from engines import EngineUnderTest
+from engines import EngineUnderTest, laid
 from trdinger.engine.connect import Database
 from trdinger.engine.embedded import Running, running, status
 
@@ -70,20 +69,17 @@ class _OfServer(Target):
 
 
 class Directories(Place):
-    """A new data directory of the embedded engine for each move, copied from one that was made once."""
+    """A new data directory of the embedded engine for each move."""
 
     engine = "embedded"
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._made = folder, 0
-        with running(folder / "first") as server:
-            psycopg.connect(_conninfo(server)).close()
 
     @contextmanager
     def new(self) -> Iterator[Target]:
         self._made += 1
-        directory = self._folder / f"data{self._made}"
-        shutil.copytree(self._folder / "first", directory)
+        directory = laid(self._folder / f"data{self._made}")
         try:
             yield _OfDirectory(f"embedded:{directory}", directory)
         finally:
