@@ -65,8 +65,12 @@ def check(database: Database, source: str, **range_: datetime) -> None:
     for timeframe in RULES:
         with of(database) as store:
             frame = store.candles(BTC, timeframe, **range_)
-        assert frame.metadata == {"source": source, "from": "15m"}, timeframe
+            every = store.candles_of(None, timeframe, **range_)
+        assert every.metadata == frame.metadata == {"source": source, "from": "15m"}, timeframe
         found, wanted = frame.to_pandas(), expected(database, timeframe)
+        rows = every.to_pandas()
+        rows = rows[rows["symbol"] == BTC].drop(columns=["symbol", "volume"])
+        assert rows.equals(found.drop(columns="volume"))
         if range_:
             wanted = wanted[(wanted.index >= range_["start"]) & (wanted.index < range_["end"])]
         assert list(found.index) == list(wanted.index), timeframe

@@ -112,6 +112,7 @@ def check(given: Given) -> None:
         _same(store.latest(BTC, "15m", 100).to_pandas(), stored.iloc[-100:])
         assert len(store.latest(BTC, "15m", 10**6)) == len(stored)
         _derived(store, stored, start, end)
+        _several(store, given, start, end)
         _joined(store, given, stored, start, end)
         _held(store, given)
 
@@ -130,6 +131,28 @@ def _derived(store: Store, stored: Any, start: datetime, end: datetime) -> None:
     _same(store.candles(BTC, "1h", start, end).to_pandas(), inside)
     _same(store.candles(BTC, "1h", start, end, whole_only=True).to_pandas(), inside[inside["bars"] == 4])
     assert store.candles(BTC, "4h").metadata["source"] == "stored"
+
+
+def _several(store: Store, given: Given, start: datetime, end: datetime) -> None:
+    for timeframe, of, range_ in (("1d", None, ()), ("4h", "15m", (start, end)), ("4h", None, (start, end))):
+        for symbols in (None, ["ETH/USDT:USDT"], ["ETH/USDT:USDT", BTC]):
+            found = store.candles_of(symbols, timeframe, *range_, of=of)
+            rows = found.to_pandas()
+            assert list(rows["symbol"]) == sorted(rows["symbol"])
+            assert set(rows["symbol"]) == set(symbols or given_symbols(given))
+            for symbol, each in rows.groupby("symbol"):
+                alone = store.candles(symbol, timeframe, *range_, of=of)
+                _same(each, alone.to_pandas())
+                assert found.metadata == alone.metadata
+    made = store.candles_of([BTC], "4h", of="15m", whole_only=True)
+    _same(made.to_pandas(), store.candles(BTC, "4h", of="15m", whole_only=True).to_pandas())
+    assert made.metadata == {"source": "derived", "from": "15m"}
+    assert len(store.candles_of([], "4h")) == 0
+    assert store.candles_of(None, "4h").arrow.column("bars").null_count == len(store.candles_of(None, "4h"))
+
+
+def given_symbols(given: Given) -> list[str]:
+    return [row[0] for row in given.asked("SELECT DISTINCT symbol FROM ohlcv_data")]
 
 
 def _joined(store: Store, given: Given, stored: Any, start: datetime, end: datetime) -> None:
@@ -153,6 +176,10 @@ def _joined(store: Store, given: Given, stored: Any, start: datetime, end: datet
         bars = bars.assign(at=bars.index + pd.Timedelta(size))[["at", "close"]].reset_index(drop=True)
         expected = pd.merge_asof(closes, bars.sort_values("at"), on="at")["close"]
         assert np.array_equal(aligned[f"close_{timeframe}"], expected, equal_nan=True), timeframe
+    # The last bar before a gap that is longer than two of its bars is what is known after it.
+    last = store.latest(BTC, "4h", 1).arrow.column("timestamp")[0].as_py()
+    later = store.aligned(BTC, ["15m", "4h"], last + timedelta(hours=4) - timedelta(minutes=15)).to_pandas()
+    assert (later["timestamp_4h"].dropna() == last).all()
     both = store.timeframes_of(BTC, ["15m", "4h"], start, end)
     assert list(both) == ["15m", "4h"]
 
@@ -221,6 +248,10 @@ def test_what_cannot_be_answered_is_said_in_a_sentence(file: Path, tmp_path: Pat
             (lambda: store.funding_rates("XYZ"), UnknownSeries, "XYZ"),
             (lambda: store.symbols("backtest_results"), UsageError, "no series"),
             (lambda: store.aligned(BTC, []), UsageError, "No timeframe"),
+            (lambda: store.candles(BTC, "1d", of="5m"), UnknownSeries, "15m, 4h"),
+            (lambda: store.candles(BTC, "1h", of="4h"), UsageError, "cannot be made of 4h"),
+            (lambda: store.candles_of([BTC, "BTC/USDT:USD"], "15m"), UnknownSeries, BTC),
+            (lambda: store.candles_of(None, "1h", of="4h"), UsageError, "cannot be made of 4h"),
         ):
             with pytest.raises(error) as told:
                 ask()

@@ -126,7 +126,7 @@ class Rows:
             elif not length:
                 arrays.append(pa.repeat(pa.scalar("" if kind is _TEXT else b"", kind.arrow), rows))
             elif not kind.form:
-                arrays.append(pa.array(run[f"v{place}"].tolist(), pa.binary()).cast(kind.arrow))
+                arrays.append(pa.array(run[f"v{place}"].copy()).cast(kind.arrow))
             else:
                 values = run[f"v{place}"].astype(kind.form.replace(">", "="))  # a copy: `data` is used again
                 if kind is _TIME:

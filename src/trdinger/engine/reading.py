@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -33,4 +34,9 @@ class ArrowReader:
             return cursor.fetch_arrow_table()
 
     def ask_all(self, questions: Sequence[Question]) -> list[pa.Table]:
-        return [self.ask(statement, values) for statement, values in questions]
+        try:
+            return [self.ask(statement, values) for statement, values in questions]
+        except Exception:
+            with suppress(Exception):
+                self.ask("ROLLBACK")  # of a transaction that they began
+            raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -53,3 +55,18 @@ def derived(candles: pa.Table, timeframe: str) -> pa.Table:
 def whole(bars: pa.Table, finer: str, timeframe: str) -> pa.Table:
     """Those bars that saw every finer bar that they span."""
     return bars.filter(pc.equal(bars[COUNT], width(timeframe) // width(finer)))
+
+
+def with_count(candles: pa.Table) -> pa.Table:
+    """Candles as bars that were made of none."""
+    return candles.append_column(COUNT, pa.nulls(candles.num_rows, pa.int32())).cast(BARS)
+
+
+def of_symbols(bars: Mapping[str, pa.Table]) -> pa.Table:
+    """Bars of several symbols as one table, by symbol and time, in a column `symbol` before the others."""
+    schema = BARS.insert(0, pa.field("symbol", pa.string()))
+    tables = [
+        table.add_column(0, "symbol", pa.repeat(pa.scalar(symbol, pa.string()), table.num_rows))
+        for symbol, table in sorted(bars.items())
+    ]
+    return pa.concat_tables([table.cast(schema) for table in tables]) if tables else schema.empty_table()

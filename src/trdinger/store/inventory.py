@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from trdinger.declaration import OHLCV, SERIES
+from trdinger.errors import UsageError
 from trdinger.series import timeframes as frames
 from trdinger.series.gaps import gaps
 from trdinger.store.asked import UnknownSeries, between_times, have_instead, moment, nearest, series_of
@@ -33,7 +35,7 @@ class Inventory:
 
     def symbols(self, table: str = OHLCV.table) -> list[str]:
         """The symbols that a table has, sorted."""
-        return sorted({held.segment[0] for held in self._side.held(series_of(table))})
+        return self._side.symbols(series_of(table))
 
     def timeframes(self, symbol: str) -> list[str]:
         """The timeframes of a symbol's candles that are stored, the finest first. Raises UnknownSeries."""
@@ -87,10 +89,11 @@ class Inventory:
         return found
 
     def _one(self, symbol: str, timeframe: str) -> Held:
-        stored = self._held(symbol)
-        if timeframe not in stored:
-            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead([*stored]))
-        return stored[timeframe]
+        found = self._side.ends(OHLCV, (symbol, timeframe))
+        if found is None:
+            stored = [*self._held(symbol)]
+            raise UnknownSeries(f"{self._name} has no {timeframe} of {symbol}.", hint=have_instead(stored))
+        return found
 
     def _finer(self, symbol: str, timeframe: str) -> Held:
         """The finest stored series that bars of `timeframe` can be made of. Raises UnknownSeries."""
@@ -103,3 +106,34 @@ class Inventory:
                 hint=have_instead([*stored]),
             )
         return stored[finer[0]]
+
+    def _made_of(self, symbol: str, timeframe: str, of: str) -> Held:
+        """The stored series that bars are to be made of. Raises UnknownSeries, UsageError."""
+        if not frames.divides(of, timeframe):
+            raise UsageError(f"{timeframe} cannot be made of {of}.", hint="Name one that divides it.")
+        return self._one(symbol, of)
+
+    def _sources(
+        self, symbols: Sequence[str] | None, timeframe: str, of: str | None
+    ) -> tuple[list[str], dict[str, list[Held]]]:
+        """Of which symbols `timeframe` is stored, and what bars of the others are made of, by timeframe."""
+        frames.width(timeframe)
+        if of is not None and not frames.divides(of, timeframe):
+            raise UsageError(f"{timeframe} cannot be made of {of}.", hint="Name one that divides it.")
+        held: dict[str, dict[str, Held]] = {}
+        for one in self._side.held(OHLCV):
+            held.setdefault(one.segment[0], {})[one.segment[1]] = one
+        stored: list[str] = []
+        made: dict[str, list[Held]] = {}
+        for symbol in dict.fromkeys(held if symbols is None else symbols):
+            have = held.get(symbol, {})
+            finer = [
+                one for one in frames.known(have) if frames.divides(one, timeframe) and of in (None, one)
+            ]
+            if of is None and timeframe in have:
+                stored.append(symbol)
+            elif finer:
+                made.setdefault(finer[0], []).append(have[finer[0]])
+            elif symbols is not None:
+                self._one(symbol, timeframe if of is None else of)
+        return stored, made

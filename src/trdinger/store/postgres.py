@@ -7,12 +7,15 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trdinger.declaration import AGGREGATES, OHLCV, Series
 from trdinger.engine.borrowed import Borrowed
 from trdinger.engine.connect import Database
 from trdinger.engine.failures import speaking
+from trdinger.engine.reading import Question
 from trdinger.errors import TargetError
 from trdinger.schema.aggregates import PENDING
 from trdinger.schema.shape import shape
@@ -21,6 +24,9 @@ from trdinger.series.timeframes import origin, width
 from trdinger.store.side import Between, Held
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEGIN: Question = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
+_BETWEEN = "chr(31)"  # symbols of a list: what separates units, which no name has
+_LAST = (1 << 63) - 1  # later than any time, in microseconds
 
 
 @contextmanager
@@ -76,32 +82,50 @@ class Postgres:
     def rows(
         self, series: Series, segment: tuple[str, ...], between: Between, columns: Sequence[str]
     ) -> pa.Table:
-        where, values = _where(series, segment, between)
-        return self._select(series, columns, f"WHERE {where} ORDER BY {series.time}", values)
+        return self.rows_of(series, [(segment, between)], columns)[0]
+
+    def rows_of(
+        self, series: Series, asked: Sequence[tuple[tuple[str, ...], Between]], columns: Sequence[str]
+    ) -> list[pa.Table]:
+        questions = []
+        for segment, between in asked:
+            where, values = _where(series, segment, between)
+            questions.append((_select(series, columns, f"WHERE {where} ORDER BY {series.time}"), values))
+        return [table.cast(_schema(series, columns)) for table in self._ask_all(questions)]
 
     def latest(
         self, series: Series, segment: tuple[str, ...], count: int, columns: Sequence[str]
     ) -> pa.Table:
         where, values = _where(series, segment, Between())
         newest_first = f"WHERE {where} ORDER BY {series.time} DESC LIMIT {count:d}"
-        table = self._select(series, columns, newest_first, values)
-        return table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64()))
+        table = self._ask(_select(series, columns, newest_first), values).cast(_schema(series, columns))
+        return table.take(np.arange(table.num_rows - 1, -1, -1))
 
-    def kept(self, finer: Held, between: Between, timeframe: str) -> pa.Table | None:
-        if timeframe not in self.aggregates:
+    def kept(self, finer: Sequence[Held], between: Between, timeframe: str) -> list[pa.Table] | None:
+        if timeframe not in self.aggregates or not finer:
             return None
-        with self._snapshot():
-            # A finer aggregate may begin later than the first bar does: with the first candle.
-            candles = Between(max(between.start or finer.first, finer.first), between.end)
-            if self._pending(candles, timeframe):
-                return None
-            where, values = _where(OHLCV, finer.segment, between, time="bucket")
-            table = self._ask(
-                f"SELECT bucket, open, high, low, close, volume, bars::int AS {COUNT}"
-                f" FROM candles_{timeframe} WHERE {where} ORDER BY bucket",
-                values,
-            )
-        return table.rename_columns(["timestamp", *table.column_names[1:]]).cast(BARS)
+        # A finer aggregate may begin later than the first bar does: with the first candle.
+        first = min(held.first for held in finer)
+        since = first if between.start is None else max(between.start, first)
+        pending = _pending(since, _LAST if between.end is None else between.end, timeframe)
+        symbols = [held.segment[0] for held in finer]
+        where, values = _where(OHLCV, finer[0].segment, between, time="bucket")
+        if len(symbols) > 1:
+            where = where.replace("symbol = $1", f"symbol = ANY (string_to_array($1, {_BETWEEN}))")
+            values[0] = chr(0x1F).join(symbols)
+        statement = (
+            f"SELECT symbol, bucket AS timestamp, open, high, low, close, volume, bars::int AS {COUNT}"
+            f" FROM candles_{timeframe} WHERE {where} ORDER BY symbol, bucket"
+        )
+        _, is_pending, bars, _ = self._ask_all([_BEGIN, pending, (statement, values), ("COMMIT", ())])
+        if is_pending.column(0)[0].as_py():
+            return None
+        ends = pc.run_end_encode(bars.column(0).combine_chunks())
+        found, start = {}, 0
+        for symbol, end in zip(ends.values.to_pylist(), ends.run_ends.to_pylist(), strict=True):
+            found[symbol] = bars.slice(start, end - start).drop_columns("symbol").cast(BARS)
+            start = end
+        return [found.get(symbol, BARS.empty_table()) for symbol in symbols]
 
     def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
         if not self._buckets:
@@ -118,22 +142,23 @@ class Postgres:
         return self._ask(statement, values).cast(BARS)
 
     def held(self, series: Series) -> list[Held]:
-        names = series.segment_by
-        listed, last = ", ".join(names), ", ".join(f"w.{name}" for name in names)
-        # The key's index is asked for the next series after the last one: no scan, no DISTINCT.
-        statement = f"""
-            WITH RECURSIVE w AS (
-                (SELECT {listed} FROM {series.table} ORDER BY {listed} LIMIT 1)
-                UNION ALL
-                SELECT n.* FROM w, LATERAL (
-                    SELECT {listed} FROM {series.table} WHERE ({listed}) > ({last}) ORDER BY {listed} LIMIT 1
-                ) AS n
-            )
-            SELECT {listed}, (SELECT min({series.time}) FROM {series.table} AS t WHERE {_same(names)}),
-                   (SELECT max({series.time}) FROM {series.table} AS t WHERE {_same(names)})
-            FROM w"""
-        found = self._ask(statement, []).to_pylist()
-        return [_held(names, list(one.values())) for one in found]
+        found = self._ask(_walk(series), ()).to_pylist()
+        return sorted((_held(list(one.values())) for one in found), key=lambda held: held.segment)
+
+    def ends(self, series: Series, segment: tuple[str, ...]) -> Held | None:
+        where, values = _where(series, segment, Between())
+        first, last = (
+            f"(SELECT {series.time} FROM {series.table} WHERE {where} ORDER BY {series.time} {way} LIMIT 1)"
+            for way in ("ASC", "DESC")
+        )
+        ((low, high),) = (
+            one.values() for one in self._ask(f"SELECT {first} AS low, {last} AS high", values).to_pylist()
+        )
+        return None if low is None else _held([*segment, low, high])
+
+    def symbols(self, series: Series) -> list[str]:
+        found = self._ask(f"{_steps(series, 1)} SELECT {series.segment_by[0]} FROM w0", ())
+        return sorted(found.column(0).to_pylist())
 
     def counts(self, series: Series) -> dict[tuple[str, ...], int]:
         listed = ", ".join(series.segment_by)
@@ -151,31 +176,30 @@ class Postgres:
             if self._alone:
                 self._reader = self._opened.enter_context(self._database.reading())
 
-    def _select(self, series: Series, columns: Sequence[str], rest: str, values: list[object]) -> pa.Table:
-        table = self._ask(f"SELECT {', '.join(columns)} FROM {series.table} {rest}", values)
-        return table.cast(shape(series.table).arrow(tuple(columns)))
+    def _ask(self, statement: str, values: Sequence[object]) -> pa.Table:
+        return self._ask_all([(statement, values)])[0]
 
-    def _pending(self, between: Between, timeframe: str) -> bool:
-        """Whether the range was written to below what is materialised, in this timeframe or a finer one."""
-        finer = [one for one in AGGREGATES if width(one.timeframe) <= width(timeframe)]
-        names = ", ".join(f"'{one.name}'" for one in finer)
-        low = -(1 << 63) if between.start is None else between.start
-        high = (1 << 63) - 1 if between.end is None else between.end - 1
-        statement = f"SELECT count(*) FROM ({PENDING}) AS p (low, high) WHERE high >= {low} AND low <= {high}"
-        return bool(self._ask(statement.format(names=f"ARRAY[{names}]"), []).column(0)[0].as_py())
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        """What is asked in the block is of one moment."""
-        self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", [])
-        try:
-            yield
-        finally:
-            self._ask("COMMIT", [])
-
-    def _ask(self, statement: str, values: list[object]) -> pa.Table:
+    def _ask_all(self, questions: Sequence[Question]) -> list[pa.Table]:
         with speaking(self._database, established=True):
-            return self._reader.ask(statement, values)
+            return self._reader.ask_all(questions)
+
+
+def _select(series: Series, columns: Sequence[str], rest: str) -> str:
+    return f"SELECT {', '.join(columns)} FROM {series.table} {rest}"
+
+
+def _schema(series: Series, columns: Sequence[str]) -> pa.Schema:
+    return shape(series.table).arrow(tuple(columns))
+
+
+def _pending(start: int, end: int, timeframe: str) -> Question:
+    """Whether the range was written to below what is materialised, in this timeframe or a finer one."""
+    names = ", ".join(f"'{one.name}'" for one in AGGREGATES if width(one.timeframe) <= width(timeframe))
+    pending = PENDING.format(names=f"ARRAY[{names}]")
+    return (
+        f"SELECT count(*) FROM ({pending}) AS p (low, high) WHERE high >= $1::bigint AND low < $2::bigint",
+        [start, end],
+    )
 
 
 def _where(
@@ -190,13 +214,43 @@ def _where(
     return " AND ".join(where), values
 
 
-def _same(names: tuple[str, ...]) -> str:
-    return " AND ".join(f"t.{name} = w.{name}" for name in names)
+def _walk(series: Series) -> str:
+    """Every series with its first and last time."""
+    level = len(series.segment_by) - 1
+    same = " AND ".join(f"t.{name} = w{level}.{name}" for name in series.segment_by)
+    first, last = (
+        f"(SELECT t.{series.time} FROM {series.table} AS t WHERE {same}"
+        f" ORDER BY t.{series.time} {way} LIMIT 1)"
+        for way in ("ASC", "DESC")
+    )
+    listed = ", ".join(series.segment_by)
+    return f"{_steps(series, level + 1)} SELECT {listed}, {first} AS low, {last} AS high FROM w{level}"
 
 
-def _held(names: tuple[str, ...], values: list[Any]) -> Held:
-    first, last = ((moment - _EPOCH) // timedelta(microseconds=1) for moment in values[len(names) :])
-    return Held(tuple(values[: len(names)]), first, last)
+def _steps(series: Series, levels: int) -> str:
+    """w0, w1 …: the key's index is asked for the next name after the last one: no scan, no DISTINCT.
+
+    A name at a time: a comparison of whole keys would not be left to the index of compressed chunks.
+    """
+    steps = []
+    for level, name in enumerate(series.segment_by[:levels]):
+        above = series.segment_by[:level]
+        taken = "".join(f"w.{one}, " for one in above)
+        same = "".join(f"t.{one} = w.{one} AND " for one in above)
+        first, following = (
+            f"(SELECT t.{name} FROM {series.table} AS t WHERE {same}{after} ORDER BY t.{name} LIMIT 1) AS n"
+            for after in ("true", f"t.{name} > w.{name}")
+        )
+        steps.append(
+            f"w{level} AS (SELECT {taken}n.{name} FROM {f'w{level - 1} AS w' if level else '(SELECT) AS w'},"
+            f" LATERAL {first} UNION ALL SELECT {taken}n.{name} FROM w{level} AS w, LATERAL {following})"
+        )
+    return f"WITH RECURSIVE {', '.join(steps)}"
+
+
+def _held(values: list[Any]) -> Held:
+    *segment, first, last = values
+    return Held(tuple(segment), *((one - _EPOCH) // timedelta(microseconds=1) for one in (first, last)))
 
 
 def _moment(microseconds: int) -> datetime:

@@ -38,19 +38,31 @@ class Side(Protocol):
     ) -> pa.Table:
         """The rows of one series in a range of time."""
 
+    def rows_of(
+        self, series: Series, asked: Sequence[tuple[tuple[str, ...], Between]], columns: Sequence[str]
+    ) -> list[pa.Table]:
+        """The rows of several series, a table each; a server is asked in one round trip."""
+
     def latest(
         self, series: Series, segment: tuple[str, ...], count: int, columns: Sequence[str]
     ) -> pa.Table:
         """The newest `count` rows of one series."""
 
-    def kept(self, finer: Held, between: Between, timeframe: str) -> pa.Table | None:
-        """The same bars where the database keeps them and they are right; else None."""
+    def kept(self, finer: Sequence[Held], between: Between, timeframe: str) -> list[pa.Table] | None:
+        """Bars as `bars` makes them, of several series of one timeframe, where the database keeps them and
+        they are right; else None."""
 
     def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
         """Bars of a coarser timeframe, as `series.bars.derived` gives them; None if it cannot make them."""
 
     def held(self, series: Series) -> list[Held]:
         """Every series of a table, by its segment. A walk over the key: as long as there are series."""
+
+    def ends(self, series: Series, segment: tuple[str, ...]) -> Held | None:
+        """One series, if it is there."""
+
+    def symbols(self, series: Series) -> list[str]:
+        """The symbols of a table, sorted."""
 
     def counts(self, series: Series) -> dict[tuple[str, ...], int]:
         """The rows of each series."""

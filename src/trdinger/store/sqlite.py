@@ -60,6 +60,11 @@ class Sqlite:
             )
         return _with_segment(held.table, series, segment).select(list(columns))
 
+    def rows_of(
+        self, series: Series, asked: Sequence[tuple[tuple[str, ...], Between]], columns: Sequence[str]
+    ) -> list[pa.Table]:
+        return [self.rows(series, segment, between, columns) for segment, between in asked]
+
     def latest(
         self, series: Series, segment: tuple[str, ...], count: int, columns: Sequence[str]
     ) -> pa.Table:
@@ -73,7 +78,7 @@ class Sqlite:
         table = self.rows(series, segment, since, columns)
         return table.slice(max(0, table.num_rows - count))
 
-    def kept(self, finer: Held, between: Between, timeframe: str) -> pa.Table | None:
+    def kept(self, finer: Sequence[Held], between: Between, timeframe: str) -> list[pa.Table] | None:
         return None
 
     def bars(self, segment: tuple[str, ...], between: Between, timeframe: str) -> pa.Table | None:
@@ -83,25 +88,33 @@ class Sqlite:
         names = series.segment_by
         listed = ", ".join(names)
         marks = ", ".join("?" * len(names))
-        same = " AND ".join(f"{name} = ?" for name in names)
         found: list[Held] = []
         # The key's index is asked for the next series after the last one: no scan, no DISTINCT.
         first = f"SELECT {listed} FROM {series.table} ORDER BY {listed} LIMIT 1"
         row = self._connection.execute(first).fetchone()
         while row is not None:
             segment = tuple(bytes(name).decode() for name in row)
-            ends = [
-                self._connection.execute(
-                    f"SELECT {end}({series.time}) FROM {series.table} WHERE {same}", segment
-                ).fetchone()[0]
-                for end in ("min", "max")
-            ]
-            found.append(Held(segment, *(_moment(series, end) for end in ends)))
+            held = self.ends(series, segment)
+            assert held is not None
+            found.append(held)
             row = self._connection.execute(
                 f"SELECT {listed} FROM {series.table} WHERE ({listed}) > ({marks}) ORDER BY {listed} LIMIT 1",
                 segment,
             ).fetchone()
         return found
+
+    def ends(self, series: Series, segment: tuple[str, ...]) -> Held | None:
+        same = " AND ".join(f"{name} = ?" for name in series.segment_by)
+        first, last = (
+            self._connection.execute(
+                f"SELECT {end}({series.time}) FROM {series.table} WHERE {same}", segment
+            ).fetchone()[0]
+            for end in ("min", "max")
+        )
+        return None if first is None else Held(segment, _moment(series, first), _moment(series, last))
+
+    def symbols(self, series: Series) -> list[str]:
+        return sorted({held.segment[0] for held in self.held(series)})
 
     def counts(self, series: Series) -> dict[tuple[str, ...], int]:
         listed = ", ".join(series.segment_by)

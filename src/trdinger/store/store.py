@@ -13,13 +13,22 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 
+import pyarrow as pa
+
 from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, Series
 from trdinger.errors import UsageError
 from trdinger.schema.shape import shape
 from trdinger.series import timeframes as frames
-from trdinger.series.bars import COUNT, whole
+from trdinger.series.bars import COUNT, of_symbols, whole, with_count
 from trdinger.series.joins import as_of, on_close
-from trdinger.store.asked import UnknownSeries, between_times, columns_of, known_columns, nearest
+from trdinger.store.asked import (
+    UnknownSeries,
+    between_times,
+    columns_of,
+    known_columns,
+    microseconds,
+    nearest,
+)
 from trdinger.store.deriving import CANDLE, derive
 from trdinger.store.frame import Frame
 from trdinger.store.inventory import Inventory
@@ -65,12 +74,14 @@ class Store(Writer, Inventory):
         *,
         columns: Sequence[str] | None = None,
         whole_only: bool = False,
+        of: str | None = None,
     ) -> Frame:
         """Candles of one series, oldest first, by the bar's open.
 
         Columns: timestamp, open, high, low, close, volume; or `columns`, of those that are stored.
         A timeframe that is not stored is derived from the finest stored one that divides it (then with a
-        column `bars`, how many of its bars it saw); `whole_only` leaves out those that saw too few.
+        column `bars`, how many of its bars it saw); `whole_only` leaves out those that saw too few. `of`
+        names the stored timeframe to derive from, whether or not `timeframe` is stored.
         Raises UnknownSeries, which names the nearest; NaiveTime; UsageError for a column, a timeframe or a
         range that is none.
         """
@@ -78,12 +89,12 @@ class Store(Writer, Inventory):
         frames.width(timeframe)
         stored = [*shape(OHLCV.table).column_names, COUNT]
         names = [*CANDLE] if columns is None else known_columns(columns, stored)
-        if COUNT not in names:
+        if COUNT not in names and of is None:
             table = self._side.rows(OHLCV, (symbol, timeframe), between, names)
             if table.num_rows or timeframe in self._held(symbol):
                 return Frame(table, {"source": "stored"})
-        finest = self._finer(symbol, timeframe)
-        bars, how = derive(self._side, finest, timeframe, between)
+        finest = self._finer(symbol, timeframe) if of is None else self._made_of(symbol, timeframe, of)
+        (bars,), how = derive(self._side, [finest], timeframe, between)
         finer = finest.segment[1]
         if whole_only:
             bars = whole(bars, finer, timeframe)
@@ -155,21 +166,47 @@ class Store(Writer, Inventory):
         """
         if not timeframes:
             raise UsageError("No timeframe was named.", hint="Name them: ['1m', '15m', '4h'].")
-        finest = min(timeframes, key=frames.width)
-        asked = {}
-        for timeframe in dict.fromkeys(timeframes):
-            since = start if timeframe == finest else self._bar_at(symbol, timeframe, start)
-            found = self.candles(symbol, timeframe, since, end, whole_only=True)
-            asked[timeframe] = found.arrow.select(list(CANDLE))
-        return Frame(on_close(asked), {"source": "aligned"})
+        finest, *coarser = sorted(dict.fromkeys(timeframes), key=frames.width)
+        # The bar that had closed at the start began before it; after a gap it may be anywhere before.
+        since = {finest: start} | {one: _closed_at(one, start, bars=2) for one in coarser}
+        asked = [((symbol, one), between_times(begin, end)) for one, begin in since.items()]
+        found = dict(zip(since, self._side.rows_of(OHLCV, asked, CANDLE), strict=True))
+        for one, begin in since.items():
+            if not found[one].num_rows:
+                found[one] = self.candles(symbol, one, begin, end, whole_only=True).arrow.select(list(CANDLE))
+            closed = microseconds(_closed_at(one, start))
+            if one != finest and closed is not None and not _any_by(found[one], closed):
+                found[one] = self.candles(symbol, one, None, end, whole_only=True).arrow.select(list(CANDLE))
+        return Frame(on_close(found), {"source": "aligned"})
 
-    def _bar_at(self, symbol: str, timeframe: str, start: datetime | None) -> datetime | None:
-        """From where to read so that the bar that had closed at `start` is among what is read."""
-        if start is None:
-            return None
-        size = timedelta(microseconds=frames.width(timeframe))
-        found = self.candles(symbol, timeframe, start - 2 * size, start - size, whole_only=True)
-        return start - 2 * size if len(found) else None  # after a gap it is anywhere before
+    def candles_of(
+        self,
+        symbols: Sequence[str] | None,
+        timeframe: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        whole_only: bool = False,
+        of: str | None = None,
+    ) -> Frame:
+        """Candles of several symbols as one table, by symbol and time; of None for all that can have them.
+
+        Columns: symbol, timestamp, open, high, low, close, volume, and `bars`, null for what is stored.
+        `whole_only` and `of` as in `candles`. metadata["source"] and ["from"] name all there were.
+        Raises as `candles` does.
+        """
+        between = between_times(start, end)
+        stored, made = self._sources(symbols, timeframe, of)
+        found: dict[str, pa.Table] = {}
+        how: dict[str, str] = {}
+        for finer, series in made.items():
+            bars, how[finer] = derive(self._side, series, timeframe, between)
+            for one, table in zip(series, bars, strict=True):
+                found[one.segment[0]] = whole(table, finer, timeframe) if whole_only else table
+        rows = self._side.rows_of(OHLCV, [((symbol, timeframe), between) for symbol in stored], CANDLE)
+        found |= zip(stored, (with_count(table) for table in rows), strict=True)
+        metadata = {"source": ", ".join(sorted({*how.values(), *(["stored"] if stored else [])}))}
+        return Frame(of_symbols(found), metadata | ({"from": ", ".join(sorted(how))} if how else {}))
 
     def _observations(
         self,
@@ -186,3 +223,13 @@ class Store(Writer, Inventory):
                 f"{self._name} has no {series.table} of {symbol}.", hint=nearest(symbol, have)
             )
         return Frame(table, {"source": "stored"})
+
+
+def _closed_at(timeframe: str, start: datetime | None, *, bars: int = 1) -> datetime | None:
+    return None if start is None else start - bars * timedelta(microseconds=frames.width(timeframe))
+
+
+def _any_by(candles: pa.Table, moment: int) -> bool:
+    """Whether the first of the candles opened by then."""
+    opens = candles.column("timestamp")
+    return bool(candles.num_rows) and opens[0].cast(pa.int64()).as_py() <= moment
