@@ -8,6 +8,7 @@ TRDINGER_REQUIRE_ENGINES=embedded,native   an absent engine fails instead of bei
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -110,6 +111,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         chosen = metafunc.config.stash[ENGINES].chosen
         metafunc.parametrize("engine", chosen, indirect=True)
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded until now stays to the end: the collector need not look through it time and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

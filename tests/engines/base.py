@@ -69,12 +69,17 @@ class Server(EngineUnderTest):
         return f"trdinger_{stem}_{id(self):x}_{self._made}"
 
     @contextmanager
-    def created(self, name: str, template: str) -> Iterator[Database]:
-        """The database `name` from `template`, the owner's; dropped after, whoever is still connected."""
+    def created(self, name: str, template: str | None) -> Iterator[Database]:
+        """The database `name`, the owner's; dropped after, whoever is still connected.
+
+        template: None for the server's own (template1).
+        """
         owner = self.owner.username or "postgres"
         self.statement(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-                sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner)
+            sql.SQL("CREATE DATABASE {} {} OWNER {}").format(
+                sql.Identifier(name),
+                sql.SQL("TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL(""),
+                sql.Identifier(owner),
             )
         )
         try:

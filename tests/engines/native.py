@@ -34,7 +34,6 @@ BINARIES = "usr/lib/postgresql/17/bin"
 CONTROL = "usr/share/postgresql/17/extension/timescaledb.control"
 START_SECONDS = 30  # comes up in under one; a busy machine takes longer
 DEATH_SIGNAL = 1  # prctl(PR_SET_PDEATHSIG)
-TEMPLATE = "trdinger_template"
 # What a URL, a .pgpass or a shell would trip over.
 AWKWARD = "p@ss:w/rd ?#%41é"
 
@@ -89,7 +88,7 @@ class Native(Server):
         self._launch(password)
         self.statement(f"CREATE ROLE trdinger LOGIN PASSWORD '{AWKWARD}'")
         self.owner = self.administrator.set(username="trdinger", password=AWKWARD)
-        self._make_template()
+        self._extend_template()
 
     def stop(self) -> None:
         if self.process is not None:
@@ -107,7 +106,7 @@ class Native(Server):
 
     @contextmanager
     def empty(self, *, timescaledb: bool = True) -> Iterator[Database]:
-        with self.created(self.unused_name(), TEMPLATE if timescaledb else "template0") as database:
+        with self.created(self.unused_name(), None if timescaledb else "template0") as database:
             yield database
 
     def down(self) -> None:
@@ -201,14 +200,16 @@ class Native(Server):
             else:
                 return
 
-    def _make_template(self) -> None:
-        """A database with the extension that nobody can enter: copying it never waits for a worker."""
-        self.statement(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
-        with self.admin(TEMPLATE).connect(autocommit=True) as connection:
+    def _extend_template(self) -> None:
+        """The extension in template1, which nobody can enter any more: copying it waits for no worker.
+
+        A template that has to be named makes TimescaleDB's loader wait a third of a second for workers in it.
+        """
+        with self.admin("template1").connect(autocommit=True) as connection:
             connection.execute("CREATE EXTENSION timescaledb")
-        self.statement(f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false")
+        self.statement("ALTER DATABASE template1 ALLOW_CONNECTIONS false")
         # The extension's scheduler may be in there already.
-        self.statement(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'")
+        self.statement("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'template1'")
 
     @property
     def home(self) -> Path:
