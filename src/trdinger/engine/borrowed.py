@@ -8,6 +8,7 @@ Errors leave as they are raised there: those of a statement as SQLAlchemy's over
 from __future__ import annotations
 
 import io
+import select
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import pq
 from sqlalchemy.orm import Session
 
 from trdinger.errors import UsageError
@@ -85,15 +87,15 @@ class Borrowed:
                 for start in range(0, len(view), _WRITE_BYTES):
                     copy.write(view[start : start + _WRITE_BYTES])
 
-    def copy_out(self, statement: str, values: Sequence[object] = ()) -> bytes:
+    def copy_out(self, statement: str, values: Sequence[object] = ()) -> bytes | bytearray:
         """COPY … TO STDOUT, all of it. Values are put into the text by the driver. PostgreSQL only."""
         with closing(self._own.cursor()) as cursor:
             if _is_psycopg2(self._own):
                 gathered = io.BytesIO()
                 cursor.copy_expert(cursor.mogrify(statement, tuple(values)), gathered)
                 return gathered.getvalue()
-            with cursor.copy(statement.encode(), tuple(values)) as copy:
-                return b"".join(copy)
+            with cursor.copy(statement.encode(), tuple(values)):
+                return _copied(self._own.pgconn)
 
     @contextmanager
     def _ran(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
@@ -108,6 +110,27 @@ class Borrowed:
             asked = statement.encode() if isinstance(self._own, psycopg.Connection) else statement
             cursor.execute(asked, values)
             yield cursor
+
+
+def _copied(connection: pq.abc.PGconn) -> bytearray:
+    """What a COPY that has begun gives. psycopg's own loop takes four times as long, row by row."""
+    gathered = bytearray()
+    while True:
+        size, data = connection.get_copy_data(1)
+        if size > 0:
+            gathered += data
+        elif size == 0:  # nothing yet
+            select.select([connection.socket], [], [])
+            connection.consume_input()
+        else:
+            break
+    failed = None
+    while (result := connection.get_result()) is not None:  # to the last: the next statement waits for it
+        if result.status == pq.ExecStatus.FATAL_ERROR:
+            failed = psycopg.errors.error_from_result(result)
+    if failed is not None:
+        raise failed
+    return gathered
 
 
 def _is_psycopg2(connection: object) -> bool:
