@@ -205,5 +205,11 @@ def sqlite_engine(url: URL, options: ConnectionOptions | None = None) -> sa.Engi
     """The application's SQLite database as an engine; waits up to five seconds for a lock."""
     chosen = options or ConnectionOptions()
     return sa.create_engine(
-        url, connect_args={"check_same_thread": False, "timeout": 5.0}, pool_pre_ping=chosen.pre_ping
+        url,
+        connect_args={"check_same_thread": False, "timeout": 5.0},
+        poolclass=QueuePool,
+        pool_size=chosen.pool_size,
+        max_overflow=chosen.max_overflow,
+        pool_timeout=chosen.pool_timeout,
+        pool_pre_ping=chosen.pre_ping,
     )
