@@ -22,7 +22,7 @@ from trdinger.verify.bag import verify_bag
 from trdinger.verify.differences import TableProof
 from trdinger.verify.run import verify
 
-ROWS = 300
+ROWS = 100
 SERIES = NOTHING.hypertables(["ticks:at:symbol"])
 
 
