@@ -71,7 +71,7 @@ def test_everyone_here_is_measured_beside_the_others_and_nothing_is_left(
         assert line["target_bytes"] > 0
     whole, part, proof, *_ = said["lines"]
     assert [each["name"] for each in whole["parts"]] == [
-        "Survey", "Back up", "Check", "Schema", "Copy", "Finish",
+        "Survey", "Back up", "SHA-256", "Count", "Check", "Pages", "Schema", "Copy", "Finish",
     ]  # fmt: skip
     assert [each["name"] for each in proof["parts"]] == ["Verify"]
     assert part["seconds"] < whole["seconds"]

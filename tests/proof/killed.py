@@ -80,7 +80,7 @@ def _listen(process: subprocess.Popen[str], ended: Ended) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         ended.said += line
-        if found := _BEGINS.match(line):
+        if (found := _BEGINS.match(line)) and found[1] in STAGES:
             ended.began[found[1]] = time.monotonic()
         elif " Verify: done" in line:
             ended.began["Report"] = time.monotonic()

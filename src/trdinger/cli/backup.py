@@ -18,7 +18,12 @@ def command(source: Source, *, workdir: Workdir = None, as_json: Json = False, q
     folder = workdir or source.resolve().with_name(f"{source.stem}-move")
     with choose(quiet=quiet, json=as_json) as progress:
         progress.stage("Back up", total=file.bytes, measure="bytes")
-        backup = back_up(file, folder, tell=progress.advance)
+        backup = back_up(
+            file,
+            folder,
+            tell=progress.advance,
+            summing=lambda size: progress.stage("SHA-256", total=size, measure="bytes"),
+        )
         progress.end()
     if as_json:
         print_json({"path": str(backup.path), "sha256": backup.sha256, "bytes": backup.bytes})

@@ -29,6 +29,7 @@ from trdinger.legacy.source import Source, locked
 _STEP_PAGES = 16_384  # 64 MB of 4096-byte pages: a lock of some 0.1 s
 _RESTARTS = 5  # a writer may start the copy over this often before it is made in one step
 _LONGEST_LOCK = 2.5  # seconds that one step may take, by estimate: half of what the application waits
+_SUM_BYTES = 4 << 20  # read at once
 _SPARE = 16 << 20  # bytes that stay free on the disk
 # SQLite's errors that are about the copy, not about the source.
 _NOT_WRITTEN = {
@@ -74,8 +75,16 @@ class Backup:
             raise SourceError(f"The backup {self.path} was changed since it was made.", hint=_AGAIN)
 
 
-def back_up(source: Source, folder: Path, *, tell: Callable[[int], object] = lambda _more: None) -> Backup:
+def back_up(
+    source: Source,
+    folder: Path,
+    *,
+    tell: Callable[[int], object] = lambda _more: None,
+    summing: Callable[[int], object] = lambda _bytes: None,
+) -> Backup:
     """Copy `source` into `folder` and open the copy. `tell` hears how many more bytes are done.
+
+    First they are copied; `summing` hears how many then are read again, for their SHA-256.
 
     The copy is STEM-YYYYMMDDTHHMMSSZ.db, beside it its SHA-256 in a file that `sha256sum -c` takes.
     Raises SourceError: the disk is too small or full, the file cannot be read, is locked for longer
@@ -90,7 +99,8 @@ def back_up(source: Source, folder: Path, *, tell: Callable[[int], object] = lam
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         with ThreadPoolExecutor(1, thread_name_prefix="sync") as disk:  # which takes as long as the sum
             synced = disk.submit(_sync, part)
-            backup = Backup(path, digest(part), part.stat().st_size)
+            summing(part.stat().st_size)
+            backup = Backup(path, digest(part, tell), part.stat().st_size)
             synced.result()
         _sum(path).write_bytes(os.fsencode(f"{backup.sha256}  {path.name}\n"))
         part.rename(path)
@@ -99,10 +109,14 @@ def back_up(source: Source, folder: Path, *, tell: Callable[[int], object] = lam
     return backup
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(path: Path, tell: Callable[[int], object] = lambda _more: None) -> str:
+    """The SHA-256 of a file, in hexadecimal. `tell` hears how many more bytes were read."""
+    summed = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while part := file.read(_SUM_BYTES):
+            summed.update(part)
+            tell(len(part))
+    return summed.hexdigest()
 
 
 def _room(folder: Path, size: int) -> None:

@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from trdinger.engine.connect import Database
 from trdinger.errors import SourceDamaged, ValuesDoNotFit
 from trdinger.legacy import rejects
@@ -107,12 +109,12 @@ def look(
                 at_most=options.max_rejects,
                 read=spool.keep,
             )
-            progress.advance(0, detail="indexes")
+            progress.stage("Pages")
             damage = agreement(held, opened=opened)
-            progress.advance(0, detail="SQLite's own check of all pages")
             if damage := pages.result() + damage:
                 raise damaged(held.source.path, "; ".join(damage))
         on_failure.pop_all()
+    pa.default_memory_pool().release_unused()  # the copy's own batches would come on top
     if options.strict and found.rejects:
         raise _refused(found, folder / rejects.NAME)
     return Checked(

@@ -122,7 +122,13 @@ class _Run:
         source, resumed = self.plan.survey.source, self.plan.resumed
         if resumed is None:
             with self._stage("Back up", total=self.plan.survey.bytes, measure="bytes") as stage:
-                backup = back_up(source, self.plan.workdir, tell=self.progress.advance)
+                backup = back_up(
+                    source,
+                    self.plan.workdir,
+                    tell=self.progress.advance,
+                    summing=lambda size: self.progress.stage("SHA-256", total=size, measure="bytes"),
+                )
+                self.progress.stage("Count")
                 held = survey(backup.source, self.plan.survey.asked)
                 if others := backup.others(source):
                     stage.said.append(_older(others))

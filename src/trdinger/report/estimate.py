@@ -86,7 +86,9 @@ class Tally:
         return min(1.0, self.done / self.total) if self.total > 0 else 1.0
 
     def remaining(self) -> float | None:
-        """Seconds that the rest will take; None while nobody can say."""
+        """Seconds that the rest will take; None while nobody can say, and for steps: no two are alike."""
+        if self.measure == "steps":
+            return None
         with self._lock:
             first, last = self._samples[0], self._samples[-1]
             left = (self.total or 0) - self.done

@@ -31,7 +31,7 @@ from trdinger.progress import Progress
 from trdinger.verify.compare import compare
 from trdinger.verify.differences import Difference, TableProof
 
-_SLICE_ROWS = 39_989  # at most: a prime, so that slices and copied units never meet twice
+_SLICE_ROWS = 19_997  # at most: a prime, so that slices and copied units never meet twice
 _SLICES = 8  # at least, of a series: more cuts through compressed batches
 _LATEST = 100  # rows of the newest-first read
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
