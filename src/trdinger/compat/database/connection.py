@@ -47,15 +47,14 @@ def get_db() -> Iterator[Session]:
 
 
 def init_db() -> None:
-    """Make what is missing: on a server our schema with hypertables, in a file the nine tables.
+    """Make what is missing: on a server our schema with hypertables; anywhere the tables of every model.
 
     Raises what the database refuses, after logging it; on a server also tables that no migration made.
     """
     try:
-        if engine.dialect.name == "sqlite":
-            Base.metadata.create_all(engine)
-        else:
+        if engine.dialect.name != "sqlite":
             schema.upgrade(engine)
+        Base.metadata.create_all(engine)  # on a server only what the application's own models add
     except Exception:
         _logger.exception("The database was not initialized.")
         raise
