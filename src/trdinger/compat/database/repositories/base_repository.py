@@ -63,10 +63,14 @@ class BaseRepository:
 
     def get_date_range(self, column: str, filters: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
         """The smallest and the largest value of a column; (None, None) without rows."""
-        ends = sa.func.min(self._column(column)), sa.func.max(self._column(column))
+        # Two questions in one: SQLite takes the ends of an index only where one end is asked for.
+        ends = [
+            sa.select(end(self._column(column))).where(*self._where(filters)).scalar_subquery()
+            for end in (sa.func.min, sa.func.max)
+        ]
         with self._logged():
-            found = self.db.execute(sa.select(*ends).where(*self._where(filters))).one()
-        return found[0], found[1]
+            first, last = self.db.execute(sa.select(*ends)).one()
+        return first, last
 
     def get_available_symbols(self, symbol_column: str = "symbol") -> list[Any]:
         """The different values of a column."""
