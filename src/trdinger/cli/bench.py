@@ -1,4 +1,4 @@
-"""`trdinger bench`: how fast a move is, beside whatever else can bring the same file over."""
+"""`trdinger bench`: how fast a move is beside its peers, and what layout it moves into."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from trdinger.bench import BenchOptions
 from trdinger.bench import bench as measure
 from trdinger.bench.place import Place
+from trdinger.cli import bench_layouts
 from trdinger.cli.options import Json, Quiet, answer, print_json, target
 from trdinger.errors import UsageError
 from trdinger.report.bench import chart, show_bench
@@ -18,7 +19,7 @@ from trdinger.report.progress import choose
 _DEFAULT = BenchOptions()
 
 app = typer.Typer(
-    help="Measure how fast this machine moves a file.",
+    help="Measure how fast this machine moves a file, and what it is moved into.",
     epilog="Example: trdinger bench migrate --rows 100000 --repeat 1",
     rich_markup_mode=None,
 )
@@ -103,6 +104,11 @@ def migrate(
         print_json(result)
     else:
         show_bench(result, answer())
+
+
+app.command("layouts", short_help="Measure chunks, segments, order and batches of candles.")(
+    bench_layouts.command
+)
 
 
 @app.callback(invoke_without_command=True)

@@ -16,18 +16,24 @@ SELECT set_config(name, %s, true) FROM pg_settings
 _DIRECT = "timescaledb.enable_direct_compress_copy"
 
 
-def batches(connection: psycopg.Connection[Any]) -> None:
-    """Compress in batches of the declared size, where the server lets one choose."""
-    connection.execute(_BATCHES, (str(BATCH_ROWS), BATCH_ROWS))
+def batches(connection: psycopg.Connection[Any], rows: int = BATCH_ROWS) -> None:
+    """Compress in batches of the declared size, or another, where the server lets one choose."""
+    connection.execute(_BATCHES, (str(rows), rows))
 
 
-def direct(connection: psycopg.Connection[Any], capabilities: Capabilities, *, ordered: bool) -> None:
+def direct(
+    connection: psycopg.Connection[Any],
+    capabilities: Capabilities,
+    *,
+    ordered: bool,
+    batch_rows: int = BATCH_ROWS,
+) -> None:
     """COPY straight into compressed chunks, where the server can.
 
     ordered: the rows come in the declared order. The server does not check that, and loses rows where it is
     not so: assert it on every batch.
     """
     if capabilities.has("direct_compress"):
-        batches(connection)
+        batches(connection, batch_rows)
         connection.execute(f"SET LOCAL {_DIRECT} = on")
         connection.execute(f"SET LOCAL {_DIRECT}_client_sorted = {'on' if ordered else 'off'}")
