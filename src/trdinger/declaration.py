@@ -129,14 +129,18 @@ class Lifecycle:
         if kept is not None and kept < self.least_kept:
             raise UsageError(
                 f"Candles that are kept for {kept.days} days would be dropped while refreshes still reach"
-                f" {self.refresh_window.days} days back, which would take the aggregates' bars away.",
+                f" {self.reach(_LONGEST_BAR).days} days back, which would take the aggregates' bars away.",
                 hint=f"Keep them for {self.least_kept.days} days or longer, or make the window shorter.",
             )
 
     @property
     def least_kept(self) -> timedelta:
-        """How long candles have to be kept: the window, and the longest bar that reaches into it."""
-        return self.refresh_window + _LONGEST_BAR
+        """How long candles have to be kept: as far as refreshes reach, and a bar that begins before that."""
+        return self.reach(_LONGEST_BAR) + _LONGEST_BAR
+
+    def reach(self, bar: timedelta) -> timedelta:
+        """How far back refreshes of an aggregate look: the window, but over three of its bars at least."""
+        return max(self.refresh_window, 3 * bar)
 
 
 LIFECYCLE = Lifecycle(

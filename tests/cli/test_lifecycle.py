@@ -98,3 +98,61 @@ def test_what_cannot_be_is_told(old: Target, tmp_path: Path, monkeypatch: pytest
     told = here("archive", "verify", "--json")
     assert (told.code, len(told.json["wrong"])) == (8, 1)
     assert here("archive", "restore", *to).code == 8
+
+
+def test_what_the_scheduler_is_told_and_what_is_done_from_here(old: Target) -> None:
+    """On an edition without policies: what does not apply is said, what does is done."""
+    to = ("--to", old.address)
+    for command in ("policies", "compress"):
+        refused = here("db", command, *to)
+        assert refused.code == 5
+        assert "need TimescaleDB's Community edition" in refused.sentence
+    told = held(here("db", "run-jobs", *to, "--json"), "db run-jobs")
+    assert [(one["job"], one["left"]) for one in told["jobs"]] == [
+        ("compression", True),
+        ("refresh", True),
+        ("retention", True),
+    ]
+    assert "retention: left: Every table is kept for ever." in here("db", "run-jobs", *to).out
+    assert here("db", "run-jobs", *to, "--every", "never").code == 2
+
+
+def test_a_doctor_ends_by_what_it_found(old: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    to = ("--to", old.address)
+    well = here("db", "doctor", *to)
+    assert well.code == 0, well
+    assert "Well: tables, hypertables, keys, indexes, time zone, clock" in well.out
+    old.ask("ALTER TABLE ohlcv_data DROP CONSTRAINT ohlcv_data_pkey")
+    ill = held(here("db", "doctor", *to, "--json"), "db doctor", code=9)
+    assert [(one["check"], one["level"]) for one in ill["findings"]] == [("keys", "wrong")]
+    shown = here("db", "doctor", *to)
+    assert shown.code == 9
+    assert "wrong, keys: ohlcv_data has no key on symbol, timeframe, timestamp" in shown.out
+    assert "→ ALTER TABLE ohlcv_data ADD CONSTRAINT ohlcv_data_pkey PRIMARY KEY" in shown.out
+    assert "1 things are wrong" in shown.sentence
+
+
+def test_policies_and_compression_where_there_are_any(directory: Path) -> None:
+    to = ("--to", f"embedded:{directory}")
+    assert here("db", "upgrade", *to).code == 0
+    try:
+        told = held(here("db", "policies", *to, "--json"), "db policies")
+        assert [(one["relation"], one["state"]) for one in told["policies"]] == [
+            (table, "missing") for table in ("ohlcv_data", "funding_rate_data", "open_interest_data")
+        ]
+        assert "after 30 days" in here("db", "policies", *to).out
+        assert "need background workers" in here("db", "policies", *to, "--apply").sentence
+        insert = INSERT.format(start="2023-03-01", count=50)
+        assert here("db", "psql", *to, "-c", insert).code == 0
+        planned = held(here("db", "compress", *to, "--plan", "--json"), "db compress")
+        assert (planned["writes"], len(planned["chunks"])) == (False, 1)
+        done = held(here("db", "compress", *to, "--json"), "db compress")
+        assert done["chunks"][0]["bytes_after"] > 0
+        assert "0 chunks were compressed" in here("db", "compress", *to).out
+        jobs = here("db", "status", *to, "--json").json["jobs"]
+        assert jobs == []
+        assert here("db", "run-jobs", *to).code == 0
+        assert "compression" in here("db", "status", *to).out
+    finally:
+        assert here("db", "downgrade", "base", *to, "--yes").code == 0
+        assert here("db", "psql", *to, "-c", "DROP SCHEMA IF EXISTS trdinger_upkeep CASCADE").code == 0

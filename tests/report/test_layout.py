@@ -10,7 +10,7 @@ from rich.table import Table
 
 from trdinger.declaration import TABLES
 from trdinger.report import layout
-from trdinger.report.terminal import show_status
+from trdinger.report.status import show_status
 
 JSON = '{"trades":[' + ",".join(["0.12345678901234567"] * 20) + "]}"
 
@@ -32,6 +32,8 @@ def status_lines(width: int) -> list[str]:
         "hypertable": True,
         "chunks": 1234,
         "compressed": 1233,
+        "bytes_before_compression": 98_765,
+        "bytes_after_compression": 1_234,
     }
     show_status(
         {
@@ -39,6 +41,7 @@ def status_lines(width: int) -> list[str]:
             "server": "PostgreSQL 17.5",
             "edition": "community",
             "revision": "0003",
+            "jobs": [],
             "tables": [{"table": name} | each for name in TABLES],
         },
         console,
@@ -51,14 +54,14 @@ def status_lines(width: int) -> list[str]:
 def test_a_status_has_a_line_for_each_table(width: int) -> None:
     lines = status_lines(width)
     for line, name in zip(lines, TABLES, strict=True):
-        assert line.split() == [name, "1,234,567,890", "941.9", "MiB", "1,234", "1,233"]
+        assert line.split() == [name, "1,234,567,890", "941.9", "MiB", "1,234", "1,233", "80.0"]
         assert len(line.rstrip()) <= min(width, 80)
 
 
 @pytest.mark.parametrize("width", [20, 40, 60])
 def test_a_narrow_terminal_cuts_no_name_and_no_number(width: int) -> None:
     for line, name in zip(status_lines(width), TABLES, strict=True):
-        assert line.split() == [name, "1,234,567,890", "941.9", "MiB", "1,234", "1,233"]
+        assert line.split() == [name, "1,234,567,890", "941.9", "MiB", "1,234", "1,233", "80.0"]
 
 
 @pytest.mark.parametrize("width", [20, 80, 120])

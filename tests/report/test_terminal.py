@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from trdinger.report.terminal import show_inspection, show_plan, show_report, show_status
+from trdinger.report.status import show_status
+from trdinger.report.terminal import show_inspection, show_plan, show_report
 
 Json = dict[str, Any]
 DEEP = "/srv/" + "a-very-long-folder-name/" * 8 + "trdinger.db"
@@ -218,21 +219,35 @@ def test_a_status_shows_chunks_of_hypertables_only(console: Console) -> None:
         "hypertable": True,
         "chunks": 24,
         "compressed": 23,
+        "bytes_before_compression": 4_200_000,
+        "bytes_after_compression": 300_000,
     }
     small = {"rows_estimate": 7, "bytes": 49_152, "hypertable": False, "chunks": 0, "compressed": 0}
+    small |= {"bytes_before_compression": None, "bytes_after_compression": None}
     status = {
         "address": "postgresql://db/trdinger",
         "server": "PostgreSQL 17.5",
         "edition": "none",
         "revision": None,
+        "jobs": [],
         "tables": [{"table": "ohlcv_data"} | table, {"table": "backtest_results"} | small],
     }
     show_status(status, console)
     lines = text(console).splitlines()
     assert "none: trdinger db upgrade makes the tables" in text(console)
     assert [line.split() for line in lines[-2:]] == [
-        ["ohlcv_data", "5,000,000", "333.8", "MiB", "24", "23"],
+        ["ohlcv_data", "5,000,000", "333.8", "MiB", "24", "23", "14.0"],
         ["backtest_results", "7", "48.0", "KiB"],
+    ]
+    failed = {"job": "refresh of candles_1h", "by": "server", "next_run": None, "error": "no space left"}
+    times = {"last_run": "2026-11-25 14:54:00+00:00", "last_success": None}
+    show_status(status | {"jobs": [failed | times]}, console)
+    last = text(console).splitlines()[-1].split("  ")
+    assert [cell.strip() for cell in last if cell] == [
+        "refresh of candles_1h",
+        "server",
+        "2026-11-25 14:54",
+        "no space left",
     ]
     show_status(status | {"tables": [], "revision": "0001"}, console)
     assert "It holds none of Trdinger's tables." in text(console)

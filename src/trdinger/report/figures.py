@@ -63,6 +63,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+def age(seconds: float) -> str:
+    """2592000 → "30 days", 3600 → "1 hour": in the largest unit that it is whole in."""
+    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds % unit == 0 and seconds:
+            return counted(int(seconds // unit), name)
+    return counted(int(seconds), "second")
+
+
 def clock(seconds: float) -> str:
     """83 → "1:23", 3723 → "1:02:03"."""
     whole = max(0, round(seconds))

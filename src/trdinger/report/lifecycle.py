@@ -63,3 +63,50 @@ def show_retention(told: dict[str, Any], console: Console) -> None:
 
 def _minute(moment: str) -> str:
     return moment[:16].replace("T", " ")
+
+
+def show_policies(told: dict[str, Any], console: Console) -> None:
+    """Each policy and whether it is set."""
+    table = layout.table("Policy", "On", "What", "Job", "State")
+    for one in told["policies"]:
+        if one["kind"] == "compression":
+            what = f"after {figures.age(one['after'])}" if one["after"] else "none"
+        else:
+            reach, behind, every = (figures.age(one[name]) for name in ("reach", "behind", "every"))
+            what = f"from {reach} back to {behind} back, every {every}"
+        job = str(one["job"]) if one["job"] else ""
+        layout.row(table, one["kind"], one["relation"], what, job, one["state"])
+    if told["policies"]:
+        layout.show(console, table)
+    for sentence in told["said"]:
+        console.print(sentence, markup=False, soft_wrap=True)
+
+
+def show_compression(told: dict[str, Any], console: Console) -> None:
+    """The chunks that were compressed, or would be."""
+    chunks = told["chunks"]
+    table = layout.table("Table", "From", "Until", "Chunk", ">Before", ">After")
+    for one in chunks[:_SHOWN]:
+        after = figures.size(one["bytes_after"]) if one["bytes_after"] is not None else ""
+        before, start, end = figures.size(one["bytes_before"]), one["start"][:10], one["end"][:10]
+        layout.row(table, one["table"], start, end, one["chunk"], before, after)
+    if chunks:
+        layout.show(console, table)
+        layout.more(console, len(chunks) - _SHOWN)
+    done = "were compressed" if told["writes"] else "would be compressed; nothing was written"
+    console.print(f"{told['address']}: {figures.counted(len(chunks), 'chunk')} {done}.", markup=False)
+
+
+def show_findings(told: dict[str, Any], console: Console) -> None:
+    """What a doctor found, each with its fix, and which checks found nothing."""
+    findings = told["findings"]
+    ill = {one["check"] for one in findings}
+    well = [name for name in told["checks"] if name not in ill]
+    worst = any(one["level"] == "wrong" for one in findings)
+    layout.title(console, f"{told['address']}: {figures.counted(len(findings), 'finding')}.", good=not worst)
+    for one in findings:
+        sign = "wrong" if one["level"] == "wrong" else "note"
+        console.print(f"\n  {sign}, {one['check']}: {one['said']}", markup=False, soft_wrap=True)
+        console.print(f"    → {one['fix']}", markup=False, soft_wrap=True)
+    if well:
+        console.print(f"\n  Well: {', '.join(well)}.", markup=False, soft_wrap=True)

@@ -175,38 +175,6 @@ def show_inspection(found: dict[str, Any], console: Console) -> None:
     layout.listing(console, "Otherwise in the target", found["otherwise"])
 
 
-def show_status(status: dict[str, Any], console: Console) -> None:
-    """What a database is and holds."""
-    facts = [("Address", status["address"])]
-    if status.get("directory"):
-        facts.append(("Directory", status["directory"]))
-    if "running" in status:
-        running = status["running"]
-        facts.append(
-            ("Running", f"{running['url']}, process {running['pid']}" if running else "only for this answer")
-        )
-    facts += [("Server", status["server"]), ("Edition", status["edition"])]
-    if status.get("time_zone"):
-        facts.append(("Time zone", status["time_zone"]))
-    facts.append(("Revision", status["revision"] or "none: trdinger db upgrade makes the tables"))
-    layout.facts(console, facts)
-    if not status["tables"]:
-        console.print("It holds none of Trdinger's tables.")
-        return
-    table = layout.table("Table", ">Rows, about", ">Size", ">Chunks", ">Compressed")
-    for each in status["tables"]:
-        chunks = each["chunks"] if each["hypertable"] else None
-        layout.row(
-            table,
-            each["table"],
-            figures.count(each["rows_estimate"]),
-            figures.size(each["bytes"]),
-            figures.count(chunks) if chunks is not None else "",
-            figures.count(each["compressed"]) if chunks is not None else "",
-        )
-    layout.show(console, table)
-
-
 def _differences(console: Console, report: dict[str, Any]) -> None:
     for each in report["tables"]:
         if not each["differences"]:

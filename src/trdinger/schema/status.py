@@ -65,9 +65,26 @@ def tables(connection: psycopg.Connection[Any], *, hypertables: bool) -> list[di
                 "hypertable": table in series,
                 "chunks": count,
                 "compressed": packed,
+                **_packed(connection, table, packed),
             }
         )
     return found
+
+
+def _packed(connection: psycopg.Connection[Any], table: str, chunks: int) -> dict[str, int | None]:
+    """What the compressed chunks of a table took before they were, and take now; None where there are none.
+
+    Of rows that came straight into compressed chunks the server counts nothing before.
+    """
+    names = ("bytes_before_compression", "bytes_after_compression")
+    if not chunks:
+        return dict.fromkeys(names)
+    row = connection.execute(
+        "SELECT sum(before_compression_total_bytes)::bigint, sum(after_compression_total_bytes)::bigint"
+        " FROM chunk_compression_stats(%s::regclass) WHERE before_compression_total_bytes > 0",
+        (table,),
+    ).fetchone()
+    return dict(zip(names, row or (None, None), strict=True))
 
 
 def revision(connection: psycopg.Connection[Any]) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -99,6 +100,33 @@ def dropping(
         .format(sql.Identifier(SCHEMA), values)
         .as_string()
     )
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A chunk that this database dropped, and the archive that has its rows."""
+
+    relation: str
+    first: datetime
+    rows: int
+    archive: str
+
+
+def dropped(connection: psycopg.Connection[Any]) -> list[Dropped]:
+    """Every chunk that was dropped into an archive, the oldest drop first."""
+    if not present(connection):
+        return []
+    rows = connection.execute(f"SELECT relation, first, rows, archive FROM {SCHEMA}.dropped ORDER BY at")
+    return [Dropped(*row) for row in rows]
+
+
+def least(went: list[Dropped]) -> int:
+    """How many rows an archive has at least: of chunks of the same range only the largest counts."""
+    ranges: dict[tuple[str, datetime], int] = {}
+    for one in went:
+        at = (one.relation.rpartition("_chunk")[0].rpartition("_")[0], one.first)
+        ranges[at] = max(ranges.get(at, 0), one.rows)
+    return sum(ranges.values())
 
 
 def ran(connection: psycopg.Connection[Any], name: str, seconds: float, error: str | None = None) -> None:

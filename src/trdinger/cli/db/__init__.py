@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from trdinger.cli.db import look, refresh, retention, schema, serve
+from trdinger.cli.db import doctor, look, refresh, retention, schema, serve, upkeep
 from trdinger.engine.embedded import LICENCES
 from trdinger.errors import UsageError
 
@@ -20,6 +20,12 @@ app.command("psql", short_help="Ask in SQL.")(look.psql)
 app.command("refresh", short_help="Make the aggregates of candles and bring them up to date.")(
     refresh.refresh
 )
+app.command("doctor", short_help="Find what is wrong with a database, and say how it is mended.")(
+    doctor.doctor
+)
+app.command("policies", short_help="Show or set what the server's scheduler does.")(upkeep.policies)
+app.command("compress", short_help="Compress chunks past their age now.")(upkeep.compress)
+app.command("run-jobs", short_help="Do what is due: compression, refresh, retention.")(upkeep.run_jobs)
 app.command("retention", short_help="Archive chunks past their age, and drop them.")(retention.retention)
 app.command("upgrade", short_help="Bring a database to the schema.")(schema.upgrade)
 app.command("downgrade")(schema.downgrade)

@@ -14,8 +14,9 @@ from trdinger.engine.embedded import DEFAULT_DATA_DIRECTORY
 from trdinger.engine.embedded import status as server_status
 from trdinger.engine.open import open_database
 from trdinger.errors import UsageError
-from trdinger.report.terminal import show_status
+from trdinger.report.status import show_status
 from trdinger.schema.status import status as schema_status
+from trdinger.upkeep import jobs
 
 Statement = Annotated[
     list[str] | None,
@@ -26,7 +27,7 @@ Statement = Annotated[
 
 
 def status(*, to: To = None, as_json: Json = False) -> None:
-    """Show what a database is and holds: server, edition, revision, tables, chunks, sizes.
+    """Show what a database is and holds: server, edition, revision, tables, chunks, sizes, jobs.
 
     Example: trdinger db status
     """
@@ -44,6 +45,8 @@ def status(*, to: To = None, as_json: Json = False) -> None:
         return
     with open_database(address, options) as database:
         about |= {"address": str(database)} | schema_status(database)
+        with database.connect(autocommit=True) as connection:
+            about["jobs"] = jobs.listed(database, connection)
     if as_json:
         print_json(about)
     else:
