@@ -7,12 +7,13 @@ from trdinger.store.opening import open_store
 from trdinger.store.store import Store
 
 
-def open(address: str | None = None) -> Store:  # noqa: A001  # read as trdinger.open
+def open(address: str | None = None, *, archive: str | None = None) -> Store:  # noqa: A001  # trdinger.open
     """The store at `address`: postgresql://…, sqlite:///…, or embedded:[DIRECTORY].
 
     Without one: what DATABASE_URL or DB_HOST names if that is PostgreSQL, else the embedded TimescaleDB.
     An embedded one is started if none serves that directory, and ends with the store.
+    archive: where rows that left it are, a folder or a URL that fsspec knows; default: TRDINGER_ARCHIVE.
     Raises UsageError for what is no address, SettingsError, SourceError, TargetError.
     """
     settings = load()
-    return open_store(settings.target(address), settings.options)
+    return open_store(settings.target(address), settings.options, archive or settings.trdinger_archive)

@@ -23,7 +23,7 @@ from trdinger.errors import ArchiveError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RESTORE = "Put it back from a backup of the archive. What else it holds: trdinger archive verify."
-_MOST = 64  # files whose rows are kept in memory for the next question
+_MOST = 12  # files whose rows are kept in memory for the next question
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,21 @@ class Archive:
         """The rows of one series with start <= time < end, oldest first, all columns of the table."""
         partition = Partition(series.table, segment, "")
         empty = named(partition, arrow(series).empty_table())
-        return pa.concat_tables([empty, *self.parts(series, segment, start, end)])
+        listed = self.manifest()
+        try:
+            parts = list(self._parts(listed, series, segment, start, end))
+        except ArchiveError:
+            if (now := self.manifest()) == listed:
+                raise
+            parts = list(self._parts(now, series, segment, start, end))  # it was written to just now
+        return pa.concat_tables([empty, *parts])
 
-    def parts(
-        self, series: Series, segment: tuple[str, ...], start: int | None = None, end: int | None = None
+    def _parts(
+        self, listed: Manifest, series: Series, segment: tuple[str, ...], start: int | None, end: int | None
     ) -> Iterator[pa.Table]:
-        """The same in parts, of a month each."""
         wanted = [
             one
-            for one in self.manifest().files
+            for one in listed.files
             if (one.partition.table, one.partition.segment) == (series.table, segment)
             and (start is None or one.last >= start)
             and (end is None or one.first < end)

@@ -47,7 +47,9 @@ def packed(partition: Partition, rows: pa.Table) -> bytes:
 def unpacked(partition: Partition, data: bytes, name: str) -> pa.Table:
     """The rows of a file. Raises ArchiveError where it is none of this partition."""
     try:
-        table = pyarrow.parquet.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        table = pyarrow.parquet.read_table(
+            pa.BufferReader(data), page_checksum_verification=True, use_threads=False
+        )
     except (pa.ArrowException, OSError) as error:
         raise ArchiveError(f"{name} is no Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
     schema = arrow(partition.series)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from trdinger.archive.archive import Archive
+from trdinger.archive.place import place
 from trdinger.engine.address import Address
 from trdinger.engine.connect import ConnectionOptions
 from trdinger.engine.open import open_database
@@ -15,12 +17,13 @@ from trdinger.store.sqlite import sqlite_side
 from trdinger.store.store import Store
 
 
-def open_store(address: Address, options: ConnectionOptions) -> Store:
-    """A store of what is at `address`.
+def open_store(address: Address, options: ConnectionOptions, archive: str | None = None) -> Store:
+    """A store of what is at `address`; archive: the folder or URL of the rows that left it.
 
     The embedded engine is started if none serves that directory, and ends with the store.
     Raises SourceError, TargetError.
     """
+    held = Archive(place(archive)) if archive else None
     with ExitStack() as opened:
         side: Side
         if address.kind == "sqlite":
@@ -29,4 +32,4 @@ def open_store(address: Address, options: ConnectionOptions) -> Store:
         else:
             database = opened.enter_context(open_database(address, options, writes=False))
             side = opened.enter_context(postgres_side(database))
-        return Store(side, str(address), opened.pop_all().close)
+        return Store(side, str(address), opened.pop_all().close, held)

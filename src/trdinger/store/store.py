@@ -15,12 +15,14 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from trdinger.archive.archive import Archive
 from trdinger.declaration import FUNDING_RATE, OHLCV, OPEN_INTEREST, Series
 from trdinger.errors import UsageError
 from trdinger.schema.shape import shape
 from trdinger.series import timeframes as frames
 from trdinger.series.bars import COUNT, of_symbols, whole, with_count
 from trdinger.series.joins import as_of, on_close
+from trdinger.store.archived import WithArchive
 from trdinger.store.asked import (
     UnknownSeries,
     between_times,
@@ -45,10 +47,13 @@ class Store(Writer, Inventory):
     Use it from one thread at a time; close it, or use it as a context.
     """
 
-    def __init__(self, side: Side, name: str, close: Callable[[], None]) -> None:
+    def __init__(
+        self, side: Side, name: str, close: Callable[[], None], archive: Archive | None = None
+    ) -> None:
         self._side = side
         self._name = name
         self._close = close
+        self._archive = archive
 
     def __enter__(self) -> Store:
         return self
@@ -65,6 +70,19 @@ class Store(Writer, Inventory):
         """Let go of the database; an embedded one that this store started ends."""
         self._close()
 
+    def with_archive(self) -> Store:
+        """The same store together with the rows that left it for its archive, for every question.
+
+        A row that is in both comes once, as the database has it. It ends with this store. Raises UsageError
+        where no archive is named; its answers raise ArchiveError where the archive is not as it was written.
+        """
+        if self._archive is None:
+            raise UsageError(
+                f"No archive of {self._name} is named.",
+                hint="Set TRDINGER_ARCHIVE, or name its folder: trdinger.open(…, archive=…).",
+            )
+        return Store(WithArchive(self._side, self._archive), self._name, lambda: None, self._archive)
+
     def candles(
         self,
         symbol: str,
@@ -75,16 +93,23 @@ class Store(Writer, Inventory):
         columns: Sequence[str] | None = None,
         whole_only: bool = False,
         of: str | None = None,
+        include_archive: bool = False,
     ) -> Frame:
         """Candles of one series, oldest first, by the bar's open.
 
         Columns: timestamp, open, high, low, close, volume; or `columns`, of those that are stored.
         A timeframe that is not stored is derived from the finest stored one that divides it (then with a
         column `bars`, how many of its bars it saw); `whole_only` leaves out those that saw too few. `of`
-        names the stored timeframe to derive from, whether or not `timeframe` is stored.
+        names the stored timeframe to derive from, whether or not `timeframe` is stored. `include_archive`:
+        as of `with_archive`.
         Raises UnknownSeries, which names the nearest; NaiveTime; UsageError for a column, a timeframe or a
         range that is none.
         """
+        if include_archive:
+            joined = self.with_archive()
+            return joined.candles(
+                symbol, timeframe, start, end, columns=columns, whole_only=whole_only, of=of
+            )
         between = between_times(start, end)
         frames.width(timeframe)
         stored = [*shape(OHLCV.table).column_names, COUNT]
@@ -113,22 +138,48 @@ class Store(Writer, Inventory):
             self._one(symbol, timeframe)
         return Frame(table, {"source": "stored"})
 
-    def funding_rates(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> Frame:
+    def funding_rates(
+        self,
+        symbol: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        include_archive: bool = False,
+    ) -> Frame:
         """Funding rates of a symbol by funding_timestamp: funding_rate (a fraction), mark and index price."""
+        if include_archive:
+            return self.with_archive().funding_rates(symbol, start, end)
         return self._observations(FUNDING_RATE, symbol, start, end, _FUNDING)
 
-    def open_interest(self, symbol: str, start: datetime | None = None, end: datetime | None = None) -> Frame:
+    def open_interest(
+        self,
+        symbol: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        include_archive: bool = False,
+    ) -> Frame:
         """Open interest of a symbol by data_timestamp, as the exchange reports it."""
+        if include_archive:
+            return self.with_archive().open_interest(symbol, start, end)
         return self._observations(OPEN_INTEREST, symbol, start, end, _INTEREST)
 
     def merged(
-        self, symbol: str, timeframe: str, start: datetime | None = None, end: datetime | None = None
+        self,
+        symbol: str,
+        timeframe: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        include_archive: bool = False,
     ) -> Frame:
         """Candles with the funding rate and open interest that were known at each bar's open.
 
         As `candles`, and funding_timestamp, funding_rate, open_interest_value; null before the first of
         each, and throughout where the store has none of the symbol.
         """
+        if include_archive:
+            return self.with_archive().merged(symbol, timeframe, start, end)
         candles = self.candles(symbol, timeframe, start, end)
         table = candles.arrow
         until = Between(None, between_times(None, end).end)

@@ -41,4 +41,4 @@ def doctor(*, to: To = None, archive: ArchiveAt = None, as_json: Json = False) -
         show_findings(told, answer())
     wrong = sum(one.level == "wrong" for findings in found.values() for one in findings)
     if wrong:
-        raise Findings(f"{told['address']}: {wrong} things are wrong.", hint="Each has its fix beside it.")
+        raise Findings(f"{told['address']} is not well: {wrong} wrong.", hint="Each has its fix beside it.")
