@@ -130,6 +130,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.upper() == "DATABASE_URL" or name.upper().startswith(("DB_", "TRDINGER_", "PG")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("TRDINGER_CACHE_DIRECTORY", str(tmp_path / "months"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trdinger.cache.files import Files
 from trdinger.settings import load
 from trdinger.store.opening import open_store
 from trdinger.store.store import Store
@@ -16,4 +17,6 @@ def open(address: str | None = None, *, archive: str | None = None) -> Store:  #
     Raises UsageError for what is no address, SettingsError, SourceError, TargetError.
     """
     settings = load()
-    return open_store(settings.target(address), settings.options, archive or settings.trdinger_archive)
+    files = Files(settings.cache_folder, settings.cache_bytes) if settings.cache_bytes else None
+    held = archive or settings.trdinger_archive
+    return open_store(settings.target(address), settings.options, held, files=files)

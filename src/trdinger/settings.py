@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
+from platformdirs import user_cache_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -70,6 +71,14 @@ class Settings(BaseSettings):
     trdinger_embedded_directory: Path | None = Field(
         default=None,
         description="Data directory of the embedded TimescaleDB; default: the user's data folder",
+    )
+    trdinger_cache_megabytes: int = Field(
+        default=1024,
+        ge=0,
+        description="Disk space (MiB) for months that were read, to read them again faster; 0 for no cache",
+    )
+    trdinger_cache_directory: Path | None = Field(
+        default=None, description="Where these months are kept; default: the user's cache folder"
     )
     sqlite_default: str = Field(
         default="sqlite:///./trdinger.db",
@@ -183,6 +192,17 @@ class Settings(BaseSettings):
         if configured is not None and configured.kind != "sqlite":
             return configured
         return Address(kind="embedded", directory=self.embedded_directory)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where months that were read are kept."""
+        chosen = self.trdinger_cache_directory
+        return (chosen.expanduser() if chosen else user_cache_path("trdinger") / "months").absolute()
+
+    @property
+    def cache_bytes(self) -> int:
+        """How much room they may take; 0 for no cache."""
+        return self.trdinger_cache_megabytes << 20
 
     @property
     def embedded_directory(self) -> Path | None:

@@ -20,6 +20,7 @@ from trdinger.cli import (
     archive,
     backup,
     bench,
+    cache,
     db,
     export,
     import_,
@@ -60,6 +61,7 @@ app.add_typer(migrations.app, name="migrations", short_help="Look into a target'
 app.add_typer(
     archive.app, name="archive", short_help="Rows that a database no longer keeps: list, verify, restore."
 )
+app.add_typer(cache.app, name="cache", short_help="Months that were read, kept on this machine.")
 app.add_typer(bench.app, name="bench", short_help="Measure how fast this machine moves a file.")
 app.add_typer(plan.app, name="plan", short_help="Decide what becomes of tables of your own.")
 app.add_typer(db.app, name="db", short_help="Start, stop and look into the database.")

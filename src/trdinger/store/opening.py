@@ -7,6 +7,7 @@ from pathlib import Path
 
 from trdinger.archive.archive import Archive
 from trdinger.archive.place import place
+from trdinger.cache.files import Files
 from trdinger.engine.address import Address
 from trdinger.engine.connect import ConnectionOptions
 from trdinger.engine.open import open_database
@@ -17,8 +18,12 @@ from trdinger.store.sqlite import sqlite_side
 from trdinger.store.store import Store
 
 
-def open_store(address: Address, options: ConnectionOptions, archive: str | None = None) -> Store:
+def open_store(
+    address: Address, options: ConnectionOptions, archive: str | None = None, *, files: Files | None = None
+) -> Store:
     """A store of what is at `address`; archive: the folder or URL of the rows that left it.
+
+    files: where months that were read are kept on this machine.
 
     The embedded engine is started if none serves that directory, and ends with the store.
     Raises SourceError, TargetError.
@@ -31,5 +36,5 @@ def open_store(address: Address, options: ConnectionOptions, archive: str | None
             side = opened.enter_context(sqlite_side(Source(Path(address.url.database or ""))))
         else:
             database = opened.enter_context(open_database(address, options, writes=False))
-            side = opened.enter_context(postgres_side(database))
+            side = opened.enter_context(postgres_side(database, files))
         return Store(side, str(address), opened.pop_all().close, held)

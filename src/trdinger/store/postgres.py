@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trdinger.cache.files import Files
+from trdinger.cache.reading import Cache, Session
 from trdinger.declaration import AGGREGATES, OHLCV, Series
 from trdinger.engine.borrowed import Borrowed
 from trdinger.engine.connect import Database
@@ -23,6 +25,9 @@ from trdinger.series.bars import BARS, COUNT
 from trdinger.series.timeframes import origin, width
 from trdinger.store.side import Between, Held
 
+Asked = tuple[tuple[str, ...], Between]
+"""A segment and a range."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEGIN: Question = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ())
 _BETWEEN = "chr(31)"  # symbols of a list: what separates units, which no name has
@@ -30,8 +35,11 @@ _LAST = (1 << 63) - 1  # later than any time, in microseconds
 
 
 @contextmanager
-def postgres_side(database: Database) -> Iterator[Postgres]:
-    """One database over one connection. Raises TargetError, also where Trdinger's tables are not there."""
+def postgres_side(database: Database, files: Files | None = None) -> Iterator[Postgres]:
+    """One database over one connection. Raises TargetError, also where Trdinger's tables are not there.
+
+    files: where months that have ended are kept; without it each read is the server's.
+    """
     capabilities = database.capabilities  # before a connection is held: there may be only one
     with ExitStack() as opened:
         side = Postgres(
@@ -43,6 +51,8 @@ def postgres_side(database: Database) -> Iterator[Postgres]:
         side.require_tables()
         if capabilities.has("continuous_aggregates"):
             side.find_aggregates()
+        if files is not None and capabilities.has("hypertables"):
+            side.keep(files)
         yield side
 
 
@@ -59,6 +69,7 @@ class Postgres:
         self.aggregates: frozenset[str] = frozenset()
         self._alone = alone
         self._reader = opened.enter_context(database.reading())
+        self._cache: Cache | None = None
 
     def require_tables(self) -> None:
         """Raise TargetError where the database holds no candles' table."""
@@ -84,14 +95,34 @@ class Postgres:
     ) -> pa.Table:
         return self.rows_of(series, [(segment, between)], columns)[0]
 
-    def rows_of(
-        self, series: Series, asked: Sequence[tuple[tuple[str, ...], Between]], columns: Sequence[str]
-    ) -> list[pa.Table]:
-        questions = []
-        for segment, between in asked:
-            where, values = _where(series, segment, between)
-            questions.append((_select(series, columns, f"WHERE {where} ORDER BY {series.time}"), values))
-        return [table.cast(_schema(series, columns)) for table in self._ask_all(questions)]
+    def rows_of(self, series: Series, asked: Sequence[Asked], columns: Sequence[str]) -> list[pa.Table]:
+        if self._cache is None:
+            return self._live(series, asked, columns)
+        kept = [
+            self._cache.rows(series, segment, between.start, between.end, columns)
+            for segment, between in asked
+        ]
+        lacking = [one for one, table in zip(asked, kept, strict=True) if table is None]
+        live = iter(self._live(series, lacking, columns) if lacking else ())
+        return [next(live) if table is None else table for table in kept]
+
+    def keep(self, files: Files) -> None:
+        """Take months that have ended from `files` wherever they are as they were, and put them there."""
+
+        @contextmanager
+        def snapshot() -> Iterator[None]:
+            self._ask(*_BEGIN)
+            try:
+                yield
+            finally:
+                self._ask("COMMIT", ())
+
+        def live(
+            series: Series, segment: tuple[str, ...], start: int, end: int, columns: Sequence[str]
+        ) -> pa.Table:
+            return self._live(series, [(segment, Between(start, end))], columns)[0]
+
+        self._cache = Cache(files, Session(str(self._database), self._ask, live, snapshot))
 
     def latest(
         self, series: Series, segment: tuple[str, ...], count: int, columns: Sequence[str]
@@ -175,6 +206,13 @@ class Postgres:
         finally:
             if self._alone:
                 self._reader = self._opened.enter_context(self._database.reading())
+
+    def _live(self, series: Series, asked: Sequence[Asked], columns: Sequence[str]) -> list[pa.Table]:
+        questions = []
+        for segment, between in asked:
+            where, values = _where(series, segment, between)
+            questions.append((_select(series, columns, f"WHERE {where} ORDER BY {series.time}"), values))
+        return [table.cast(_schema(series, columns)) for table in self._ask_all(questions)]
 
     def _ask(self, statement: str, values: Sequence[object]) -> pa.Table:
         return self._ask_all([(statement, values)])[0]
