@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trdinger.cache.files import Files
 from trdinger.settings import load
+from trdinger.store.asynchronous import AsyncStore
 from trdinger.store.opening import open_store
 from trdinger.store.store import Store
 
@@ -20,3 +21,12 @@ def open(address: str | None = None, *, archive: str | None = None) -> Store:  #
     files = Files(settings.cache_folder, settings.cache_bytes) if settings.cache_bytes else None
     held = archive or settings.trdinger_archive
     return open_store(settings.target(address), settings.options, held, files=files)
+
+
+def open_async(address: str | None = None, *, connections: int = 4, archive: str | None = None) -> AsyncStore:
+    """The store at `address` for an event loop; its questions are awaited. As `open`, at the first question.
+
+    connections: how many questions are answered at once; one over the embedded TimescaleDB.
+    """
+    single = load().target(address).kind == "embedded"
+    return AsyncStore(lambda: open(address, archive=archive), 1 if single else connections)
