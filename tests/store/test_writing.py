@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import trdinger
-from engines import EngineUnderTest
+from engines import EngineUnderTest, Native
 from schema import legacy_application as application
 from schema.conftest import upgrade
 from store.test_store import of
 from trdinger.engine.connect import Database
-from trdinger.errors import SourceError, UsageError
+from trdinger.errors import SourceError, Transient, UsageError
 from trdinger.store.asked import NaiveTime
 from trdinger.store.inserting import MANY
 from trdinger.store.store import Store
@@ -368,3 +368,22 @@ def _plain(value: Any) -> Any:
         assert len(value) == 26, value
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
     return value
+
+
+def test_a_connection_that_the_server_ended_between_two_writes_is_made_anew(native: Native) -> None:
+    with native.empty(timescaledb=False) as database:
+        upgrade(database)
+        rows = _candles(2)
+        with of(database.fresh()) as store:
+            assert store.write_candles(rows[:1]) == Written(1, 0, 0)
+            with psycopg.connect(database.conninfo, autocommit=True) as other:
+                ended = other.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE application_name = 'trdinger' AND datname = current_database()"
+                    " AND pid <> pg_backend_pid()"
+                )
+                assert ended.fetchall() == [(True,), (True,)]  # the one that reads, and the one that writes
+            assert store.write_candles(rows) == Written(1, 1, 0)
+            with pytest.raises(Transient, match="lost"):
+                store.symbols()
+            assert store.symbols() == [BTC]

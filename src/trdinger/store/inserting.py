@@ -22,6 +22,7 @@ from trdinger.schema.shape import Kind, shape
 # Rows from which COPY into a temporary table is faster than arrays in one statement: making and dropping
 # that table costs some 5 ms, arrays cost 0.04 (psycopg) to 0.1 ms (psycopg2) a row. They met at 100 to 300.
 MANY = 200
+_LOOK = 4  # times as many rows as are given, and no more, are looked at for those that are known
 _TYPES: dict[Kind, str] = {"text": "text", "time": "timestamptz", "float": "float8"}
 _GIVEN = "trdinger_given"
 # On Community a transaction may unpack so many rows of compressed chunks; corrections may need more.
@@ -72,6 +73,10 @@ def _once(series: Series, rows: pa.Table, *, last: bool) -> pa.Table:
 
 
 def _postgresql(connection: Borrowed, series: Series, rows: pa.Table, *, replace: bool) -> Inserted:
+    if not replace:
+        rows = _unknown(connection, series, rows)
+        if not rows.num_rows:
+            return Inserted(0)
     listed = ", ".join(rows.column_names)
     types = [_TYPES[shape(series.table).column(name).kind] for name in rows.column_names]
     many = rows.num_rows >= MANY
@@ -91,6 +96,29 @@ def _postgresql(connection: Borrowed, series: Series, rows: pa.Table, *, replace
     if many:
         connection.run(f"DROP TABLE pg_temp.{_GIVEN}")
     return done
+
+
+def _unknown(connection: Borrowed, series: Series, rows: pa.Table) -> pa.Table:
+    """Rows without those whose key is there, where that can be told by one look at their series.
+
+    A range of compressed rows is read at once; a key that is inserted is looked for in its batches by itself.
+    """
+    segments = [rows.column(name).combine_chunks() for name in series.segment_by]
+    if rows.num_rows < MANY or any(pc.count_distinct(one).as_py() != 1 or one.null_count for one in segments):
+        return rows
+    times = rows.column(series.time).combine_chunks()
+    first, last = (bound.as_py() for bound in pc.min_max(times).values())
+    if first is None or times.null_count:
+        return rows
+    same = " AND ".join(f"{name} = %s" for name in series.segment_by)
+    known = connection.rows(
+        f"SELECT {series.time} FROM {series.table} WHERE {same} AND {series.time} BETWEEN %s AND %s LIMIT %s",
+        [*(one[0].as_py() for one in segments), first, last, _LOOK * rows.num_rows],
+    )
+    if not known or len(known) == _LOOK * rows.num_rows:
+        return rows
+    there = pa.array([moment for (moment,) in known], times.type)
+    return rows.filter(pc.invert(pc.is_in(times, value_set=there)))
 
 
 def _replacing(

@@ -7,7 +7,7 @@ the others make sense is `soundness`' affair.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -143,7 +143,11 @@ def _moments(
 
 def _built(name: str, values: list[object], kind: pa.DataType, strange: list[Strange]) -> pa.Array:
     """A column out of Python's values, each of which has to be one of its kind."""
+    check: Callable[[str, object], str | None]
     check = {"timestamp": _moment, "double": _number, "string": _text}[str(kind).partition("[")[0]]
+    if set(map(type, values)) <= _PLAIN[check]:  # by far the most columns: no value need be looked at
+        _with_offsets(name, values)
+        return pa.array(values, kind)
     kept = []
     for at, value in enumerate(values):
         reason = None if value is None else check(name, value)
@@ -153,11 +157,17 @@ def _built(name: str, values: list[object], kind: pa.DataType, strange: list[Str
     return pa.array(kept, kind)
 
 
+def _with_offsets(name: str, values: list[Any]) -> None:
+    """Raise NaiveTime for a time without an offset."""
+    naive = next((one for one in values if isinstance(one, datetime) and one.tzinfo is None), None)
+    if naive is not None:
+        raise NaiveTime(f"{name} {naive} has no offset.", hint="Say which: datetime(…, tzinfo=UTC).")
+
+
 def _moment(name: str, value: object) -> str | None:
     if not isinstance(value, datetime):
         return "no time"
-    if value.tzinfo is None:
-        raise NaiveTime(f"{name} {value} has no offset.", hint="Say which: datetime(…, tzinfo=UTC).")
+    _with_offsets(name, [value])
     return None
 
 
@@ -169,3 +179,11 @@ def _number(_: str, value: object) -> str | None:
 
 def _text(_: str, value: object) -> str | None:
     return None if isinstance(value, str) else "no text"
+
+
+# Types whose values every one can be taken over.
+_PLAIN: dict[Callable[[str, object], str | None], set[type]] = {
+    _moment: {datetime, type(None)},
+    _number: {float, type(None)},
+    _text: {str, type(None)},
+}

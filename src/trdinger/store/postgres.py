@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,6 +25,7 @@ from trdinger.schema.shape import shape
 from trdinger.series.bars import BARS, COUNT
 from trdinger.series.timeframes import origin, width
 from trdinger.store.side import Between, Held
+from trdinger.store.walk import steps, walk
 
 Asked = tuple[tuple[str, ...], Between]
 """A segment and a range."""
@@ -70,6 +72,7 @@ class Postgres:
         self._alone = alone
         self._reader = opened.enter_context(database.reading())
         self._cache: Cache | None = None
+        self._writer: psycopg.Connection[Any] | None = None
 
     def require_tables(self) -> None:
         """Raise TargetError where the database holds no candles' table."""
@@ -173,7 +176,7 @@ class Postgres:
         return self._ask(statement, values).cast(BARS)
 
     def held(self, series: Series) -> list[Held]:
-        found = self._ask(_walk(series), ()).to_pylist()
+        found = self._ask(walk(series), ()).to_pylist()
         return sorted((_held(list(one.values())) for one in found), key=lambda held: held.segment)
 
     def ends(self, series: Series, segment: tuple[str, ...]) -> Held | None:
@@ -188,7 +191,7 @@ class Postgres:
         return None if low is None else _held([*segment, low, high])
 
     def symbols(self, series: Series) -> list[str]:
-        found = self._ask(f"{_steps(series, 1)} SELECT {series.segment_by[0]} FROM w0", ())
+        found = self._ask(f"{steps(series, 1)} SELECT {series.segment_by[0]} FROM w0", ())
         return sorted(found.column(0).to_pylist())
 
     def counts(self, series: Series) -> dict[tuple[str, ...], int]:
@@ -200,12 +203,33 @@ class Postgres:
     def writing(self) -> Iterator[Borrowed]:
         if self._alone:
             self._opened.close()  # or the connection that writes would wait for it
-        try:
-            with self._database.connect() as connection:
-                yield Borrowed(connection)
-        finally:
-            if self._alone:
+            try:
+                with self._database.connect() as connection:
+                    yield Borrowed(connection)
+            finally:
                 self._reader = self._opened.enter_context(self._database.reading())
+            return
+        with speaking(self._database, established=True):
+            connection = self._writable()
+            try:
+                yield Borrowed(connection)
+            except BaseException:
+                with suppress(psycopg.Error):
+                    connection.rollback()
+                raise
+            connection.commit()
+
+    def _writable(self) -> psycopg.Connection[Any]:
+        """The connection that writes, kept from one time to the next: making one takes as long as a page."""
+        if self._writer is not None:
+            try:
+                self._writer.execute("SELECT")
+            except psycopg.OperationalError:
+                self._writer = None  # it was ended meanwhile
+            else:
+                return self._writer
+        self._writer = self._opened.enter_context(self._database.connect())
+        return self._writer
 
     def _live(self, series: Series, asked: Sequence[Asked], columns: Sequence[str]) -> list[pa.Table]:
         questions = []
@@ -250,40 +274,6 @@ def _where(
             values.append(_moment(moment))
             where.append(f"{time or series.time} {sign} ${len(values)}")
     return " AND ".join(where), values
-
-
-def _walk(series: Series) -> str:
-    """Every series with its first and last time."""
-    level = len(series.segment_by) - 1
-    same = " AND ".join(f"t.{name} = w{level}.{name}" for name in series.segment_by)
-    first, last = (
-        f"(SELECT t.{series.time} FROM {series.table} AS t WHERE {same}"
-        f" ORDER BY t.{series.time} {way} LIMIT 1)"
-        for way in ("ASC", "DESC")
-    )
-    listed = ", ".join(series.segment_by)
-    return f"{_steps(series, level + 1)} SELECT {listed}, {first} AS low, {last} AS high FROM w{level}"
-
-
-def _steps(series: Series, levels: int) -> str:
-    """w0, w1 …: the key's index is asked for the next name after the last one: no scan, no DISTINCT.
-
-    A name at a time: a comparison of whole keys would not be left to the index of compressed chunks.
-    """
-    steps = []
-    for level, name in enumerate(series.segment_by[:levels]):
-        above = series.segment_by[:level]
-        taken = "".join(f"w.{one}, " for one in above)
-        same = "".join(f"t.{one} = w.{one} AND " for one in above)
-        first, following = (
-            f"(SELECT t.{name} FROM {series.table} AS t WHERE {same}{after} ORDER BY t.{name} LIMIT 1) AS n"
-            for after in ("true", f"t.{name} > w.{name}")
-        )
-        steps.append(
-            f"w{level} AS (SELECT {taken}n.{name} FROM {f'w{level - 1} AS w' if level else '(SELECT) AS w'},"
-            f" LATERAL {first} UNION ALL SELECT {taken}n.{name} FROM w{level} AS w, LATERAL {following})"
-        )
-    return f"WITH RECURSIVE {', '.join(steps)}"
 
 
 def _held(values: list[Any]) -> Held:
