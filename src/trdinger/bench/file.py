@@ -9,9 +9,25 @@ from pathlib import Path
 import numpy as np
 
 import trdinger
+from trdinger.progress import Progress
 from trdinger.sample import SampleOptions, write_sample
 
 _HASH = 12  # digits that a name needs to be told from the others of a folder
+
+
+def kept_file(folder: Path, rows: int, seed: int, progress: Progress) -> Path:
+    """The sample file of so many candles, and how it comes about."""
+    before, stage = 0, ""
+
+    def tell(name: str, done: int, total: int) -> None:
+        nonlocal before, stage
+        if name != stage:
+            progress.stage(name.capitalize(), total=total, measure="rows" if name == "candles" else "steps")
+            before, stage = 0, name
+        progress.advance(done - before)
+        before = done
+
+    return sample_file(folder, SampleOptions(rows=rows, seed=seed), tell=tell)
 
 
 def sample_file(

@@ -18,7 +18,7 @@ import pyarrow as pa
 import trdinger
 from trdinger.bench import child, duckdb, ours, pgloader
 from trdinger.bench.clock import Part
-from trdinger.bench.file import sample_file
+from trdinger.bench.file import kept_file
 from trdinger.bench.hypertables import rows
 from trdinger.bench.options import BenchOptions
 from trdinger.bench.place import Place
@@ -29,7 +29,6 @@ from trdinger.engine.connect import Database
 from trdinger.errors import TargetError, TrdingerError, ValuesDiffer
 from trdinger.move.workers import connections
 from trdinger.progress import Progress
-from trdinger.sample import SampleOptions
 
 TRANSFER = ("Copy", "Finish")  # the stages of a move that other contestants have, too
 _ONE_SESSION = "it needs a server that takes many connections; the embedded engine has one"
@@ -41,7 +40,7 @@ def bench(place: Place, options: BenchOptions, progress: Progress) -> Result:
     Raises ValuesDiffer when a move of ours is not proven equal, TargetError when rows are missing
     or a contestant fails.
     """
-    file = _file(options, progress)
+    file = kept_file(options.folder, options.rows, options.seed, progress)
     counted = _counted(file)
     absent = _absent(place, options)
     taking_part = [name for name in options.only if name not in absent]
@@ -66,20 +65,6 @@ def bench(place: Place, options: BenchOptions, progress: Progress) -> Result:
     return result
 
 
-def _file(options: BenchOptions, progress: Progress) -> Path:
-    before, stage = 0, ""
-
-    def tell(name: str, done: int, total: int) -> None:
-        nonlocal before, stage
-        if name != stage:
-            progress.stage(name.capitalize(), total=total, measure="rows" if name == "candles" else "steps")
-            before, stage = 0, name
-        progress.advance(done - before)
-        before = done
-
-    return sample_file(options.folder, SampleOptions(rows=options.rows, seed=options.seed), tell=tell)
-
-
 def _absent(place: Place, options: BenchOptions) -> dict[str, str]:
     found = {}
     for name, peer in (("duckdb", duckdb), ("pgloader", pgloader)):
@@ -100,7 +85,7 @@ def _run(name: str, file: Path, database: Database, workdir: Path) -> Run:
         answer = _answer(name, done.out, done.err)
         parts, arrived = [Part(**part) for part in answer["parts"]], answer["rows"]
     shutil.rmtree(workdir, ignore_errors=True)
-    return Run(tuple(parts), arrived, _size(database), done.peak_memory)
+    return Run(tuple(parts), arrived, size_of(database), done.peak_memory)
 
 
 def _answer(name: str, out: str, err: str) -> dict[str, Any]:
@@ -123,7 +108,7 @@ def _whole(name: str, run: Run, counted: dict[str, int]) -> None:
         )
 
 
-def _size(database: Database) -> int:
+def size_of(database: Database) -> int:
     """The bytes of the nine tables with their indexes and chunks."""
     hypertables = database.fresh().capabilities.has("hypertables")
     with database.connect(autocommit=True) as connection:
@@ -135,6 +120,11 @@ def _size(database: Database) -> int:
             (whole,) = plain.fetchone() or (0,)
             total += max(int(found[0]) if found else 0, int(whole))
         return total
+
+
+def machine() -> dict[str, Any]:
+    """Where it is measured."""
+    return {"cores": os.cpu_count(), "platform": platform.platform(), "system": sys.platform}
 
 
 def _lines(name: str, runs: tuple[Run, ...], counted: int) -> list[Line]:
@@ -178,7 +168,7 @@ def _about(file: Path, options: BenchOptions, counted: dict[str, int], server: s
             "candles": options.rows,
             "seed": options.seed,
         },
-        "machine": {"cores": os.cpu_count(), "platform": platform.platform(), "system": sys.platform},
+        "machine": machine(),
         "versions": versions,
         "repeat": options.repeat,
     }

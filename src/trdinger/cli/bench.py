@@ -1,4 +1,4 @@
-"""`trdinger bench`: how fast a move is beside its peers, and what layout it moves into."""
+"""`trdinger bench`: how fast a move is, what layout it moves into, and how fast the store answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from trdinger.bench import BenchOptions
 from trdinger.bench import bench as measure
 from trdinger.bench.place import Place
-from trdinger.cli import bench_layouts
+from trdinger.cli import bench_layouts, bench_queries
 from trdinger.cli.options import Json, Quiet, answer, print_json, target
 from trdinger.errors import UsageError
 from trdinger.report.bench import chart, show_bench
@@ -19,7 +19,7 @@ from trdinger.report.progress import choose
 _DEFAULT = BenchOptions()
 
 app = typer.Typer(
-    help="Measure how fast this machine moves a file, and what it is moved into.",
+    help="Measure how fast this machine moves a file and answers questions, and what layouts give.",
     epilog="Example: trdinger bench migrate --rows 100000 --repeat 1",
     rich_markup_mode=None,
 )
@@ -108,6 +108,9 @@ def migrate(
 
 app.command("layouts", short_help="Measure chunks, segments, order and batches of candles.")(
     bench_layouts.command
+)
+app.command("queries", short_help="Measure the store beside the existing application and others.")(
+    bench_queries.command
 )
 
 
