@@ -154,6 +154,8 @@ def test_policies_and_compression_where_there_are_any(directory: Path) -> None:
         assert jobs == []
         assert here("db", "run-jobs", *to).code == 0
         assert "compression" in here("db", "status", *to).out
+        told = fields({"jobs": here("db", "status", *to, "--json").json["jobs"]}) - {"jobs"}
+        assert told == {field for field in documented("db status") if field.startswith("jobs[]")}
     finally:
         assert here("db", "downgrade", "base", *to, "--yes").code == 0
         assert here("db", "psql", *to, "-c", "DROP SCHEMA IF EXISTS trdinger_upkeep CASCADE").code == 0
