@@ -8,6 +8,7 @@ A password is a secret: it prints as stars. Values leave this room as plain, fro
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from datetime import timedelta
@@ -114,6 +115,13 @@ class Settings(BaseSettings):
         default=None, description="Folder of the archive, or a URL that fsspec knows: s3://bucket/folder"
     )
 
+    app_name: str = Field(default="Trdinger Trading API", description="What the API calls itself")
+    app_version: str = Field(default="1.0.0", description="The version that the API tells at /health")
+    cors_origins: str = Field(
+        default='["http://localhost:3000"]',
+        description="Origins whose pages may ask the API besides this machine's own, a JSON list",
+    )
+
     @field_validator(
         "trdinger_candles_compress_after",
         "trdinger_funding_rates_compress_after",
@@ -152,6 +160,22 @@ class Settings(BaseSettings):
             raise SettingsError(
                 f"TRDINGER_CANDLES_KEEP and TRDINGER_REFRESH_WINDOW: {error.message}", hint=error.hint
             ) from None
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _is_a_list(cls, text: str) -> str:
+        try:
+            origins = json.loads(text)
+        except ValueError:
+            origins = None
+        if not isinstance(origins, list) or not all(isinstance(origin, str) for origin in origins):
+            raise ValueError('give a JSON list: ["https://front.example"]')
+        return text
+
+    @cached_property
+    def origins(self) -> tuple[str, ...]:
+        """The origins whose pages may ask the API."""
+        return tuple(json.loads(self.cors_origins))
 
     @cached_property
     def options(self) -> ConnectionOptions:

@@ -31,6 +31,7 @@ from trdinger.cli import (
     rejects,
     rollback,
     sample,
+    serve,
     verify,
 )
 from trdinger.cli.options import Json, print_json
@@ -57,6 +58,7 @@ app.command("import", short_help="Read exported files back into a database.")(im
 app.command("rollback", short_help="Put the backup of a move back in its place.")(rollback.command)
 app.add_typer(rejects.app, name="rejects", short_help="Rows that a move set aside: list, show, replay.")
 app.command("sample", short_help="Write a realistic SQLite file to try things with.")(sample.command)
+app.command("serve", short_help="Answer the existing application's API from either database.")(serve.command)
 app.add_typer(migrations.app, name="migrations", short_help="Look into a target's ledger of moves.")
 app.add_typer(
     archive.app, name="archive", short_help="Rows that a database no longer keeps: list, verify, restore."
