@@ -53,7 +53,7 @@ class Series:
 BATCH_ROWS = 880
 """Rows of one compressed batch. The server stores each column of a batch in pieces of 1,996 bytes, four to a
 page. A price takes 5.7 to 6.7 bytes: a thousand are three pieces and a crumb, after which a page has no room
-for a fourth; 880 are three pieces for any of them, and a tenth less disk. See docs/performance.md."""
+for a fourth; 880 are three pieces for any of them, and 5 to 8 % less disk. See docs/performance.md."""
 
 OHLCV = Series(
     table="ohlcv_data",
