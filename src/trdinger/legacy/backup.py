@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,7 +94,8 @@ def back_up(
     size = source.bytes
     _room(folder, size)
     with _claimed(folder, source.path.stem) as (path, part):
-        _copy(source, part, size, tell)
+        with _Flushing(part) as flushing:
+            _copy(source, part, size, tell, flushing.flush)
         with Source(part, immutable=True).connect() as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         with ThreadPoolExecutor(1, thread_name_prefix="sync") as disk:  # which takes as long as the sum
@@ -176,9 +177,11 @@ def _sum(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _copy(source: Source, part: Path, size: int, tell: Callable[[int], object]) -> None:
+def _copy(
+    source: Source, part: Path, size: int, tell: Callable[[int], object], flush: Callable[[], object]
+) -> None:
     with source.connect() as connection, closing(sqlite3.connect(part)) as target:
-        steps = _Steps(source, size, tell)
+        steps = _Steps(source, size, tell, flush)
         try:
             try:
                 connection.backup(target, pages=_STEP_PAGES, progress=steps, sleep=0.02)
@@ -192,13 +195,37 @@ def _copy(source: Source, part: Path, size: int, tell: Callable[[int], object]) 
         steps.reached(size)
 
 
+class _Flushing:
+    """Sends a file to the disk while it is being written, so that it is written at the disk's pace from the
+    beginning, and not at that of memory until there is none left."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="flush")
+        self._going: Future[None] | None = None
+
+    def __enter__(self) -> _Flushing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def flush(self) -> None:
+        """Begin, unless it is still at it. What fails here fails at the end, too, and is told then."""
+        if self._going is None or self._going.done():
+            self._going = self._thread.submit(_sync, self._path)
+
+
 class _Steps:
     """Is told of every step of a copy: tells how far it is, and gives up where it gets nowhere."""
 
-    def __init__(self, source: Source, size: int, tell: Callable[[int], object]) -> None:
+    def __init__(
+        self, source: Source, size: int, tell: Callable[[int], object], flush: Callable[[], object]
+    ) -> None:
         self._source = source
         self._size = size
         self._tell = tell
+        self._flush = flush
         self._told = self._restarts = self._total = 0
         self._remaining: int | None = None
         self._fastest = math.inf  # seconds of a step; the others waited for the writer, too
@@ -216,6 +243,7 @@ class _Steps:
         self._fastest = min(self._fastest, now - self._last)
         self._remaining, self._total, self._last = remaining, total, now
         self.reached(self._size * (total - remaining) // max(total, 1))
+        self._flush()
 
     def reached(self, done: int) -> None:
         """Tell what is done beyond what was told; a step that starts over tells nothing."""

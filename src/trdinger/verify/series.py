@@ -67,10 +67,11 @@ def verify_series(
                     place, series, table, connection=connection, reader=reader, target=target
                 )
 
-    largest_first = sorted(enumerate(table.series), key=lambda each: -each[1].rows)
     parts: dict[int, TableProof] = {}
     held = 0
-    with closing(crew(largest_first, work, hands=min(hands, len(table.series)), name="verify")) as compared:
+    with closing(
+        crew(_mixed(table.series), work, hands=min(hands, len(table.series)), name="verify")
+    ) as compared:
         for each in compared:
             progress.advance(each.rows, detail=f"{proof.table} {' '.join(each.series.segment)}")
             unfit.tell(each.bad)
@@ -85,6 +86,18 @@ def verify_series(
     with database.arrow() as arrow:
         _strangers(arrow, table, held, proof)
     return proof
+
+
+def _mixed(series: tuple[SeriesSurvey, ...]) -> list[tuple[int, SeriesSurvey]]:
+    """Series by their places, small ones spread evenly between the large ones, the largest first.
+
+    A row of a small series takes longer, so that a remaining time is right only where both come throughout.
+    """
+    every = sorted(enumerate(series), key=lambda each: -each[1].rows)
+    mean = sum(one.rows for one in series) / max(1, len(series))
+    large = [each for each in every if each[1].rows >= mean]
+    small = every[len(large) :]
+    return [each for at, one in enumerate(large) for each in (one, *small[at :: len(large)])]
 
 
 @dataclass(frozen=True)
