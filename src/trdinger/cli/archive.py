@@ -18,6 +18,7 @@ from trdinger.cli.options import (
     To,
     answer,
     archive_address,
+    group,
     print_json,
     series_chosen,
     target,
@@ -25,15 +26,14 @@ from trdinger.cli.options import (
 )
 from trdinger.declaration import SERIES
 from trdinger.engine.open import open_database
-from trdinger.errors import ArchiveError, UsageError
+from trdinger.errors import ArchiveError
 from trdinger.report.lifecycle import show_archive
 from trdinger.report.progress import choose
 from trdinger.upkeep import restoring
 
-app = typer.Typer(
+app = group(
     help="Look into the archive of rows that a database no longer keeps, prove it, and bring rows back.",
     epilog="Example: trdinger archive list",
-    rich_markup_mode=None,
 )
 Symbol = Annotated[
     str | None, typer.Option("--symbol", help="Only of this symbol. Default: all.", show_default=False)
@@ -42,13 +42,6 @@ Timeframe = Annotated[
     str | None, typer.Option("--timeframe", help="Only of this timeframe. Default: all.", show_default=False)
 ]
 Plan = Annotated[bool, typer.Option("--plan", help="Say what would come back; write nothing.")]
-
-
-@app.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
-        raise typer.Exit(UsageError.exit_code)
 
 
 @app.command("list", short_help="Show every series that an archive holds.")

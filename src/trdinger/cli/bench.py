@@ -11,17 +11,16 @@ from trdinger.bench import BenchOptions
 from trdinger.bench import bench as measure
 from trdinger.bench.place import Place
 from trdinger.cli import bench_layouts, bench_queries
-from trdinger.cli.options import Json, Quiet, answer, print_json, target
+from trdinger.cli.options import Json, Quiet, answer, group, print_json, target
 from trdinger.errors import UsageError
 from trdinger.report.bench import chart, show_bench
 from trdinger.report.progress import choose
 
 _DEFAULT = BenchOptions()
 
-app = typer.Typer(
+app = group(
     help="Measure how fast this machine moves a file and answers questions, and what layouts give.",
     epilog="Example: trdinger bench migrate --rows 100000 --repeat 1",
-    rich_markup_mode=None,
 )
 
 On = Annotated[
@@ -112,10 +111,3 @@ app.command("layouts", short_help="Measure chunks, segments, order and batches o
 app.command("queries", short_help="Measure the store beside the existing application and others.")(
     bench_queries.command
 )
-
-
-@app.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
-        raise typer.Exit(UsageError.exit_code)

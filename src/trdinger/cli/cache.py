@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
-
 from trdinger.cache.files import Files, Use
-from trdinger.cli.options import Json, answer, print_json
-from trdinger.errors import UsageError
+from trdinger.cli.options import Json, answer, group, print_json
 from trdinger.report.figures import counted, size
 from trdinger.settings import load
 
-app = typer.Typer(
+app = group(
     help="Months that were read, kept on this machine to be read again faster.",
     epilog="Example: trdinger cache status",
-    rich_markup_mode=None,
 )
-
-
-@app.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
-        raise typer.Exit(UsageError.exit_code)
 
 
 @app.command("status")

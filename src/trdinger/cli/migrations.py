@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from trdinger.cli.options import Json, Quiet, To, answer, print_json, target
+from trdinger.cli.options import Json, Quiet, To, answer, group, print_json, target
 from trdinger.engine.connect import Database
 from trdinger.engine.embedded import DEFAULT_DATA_DIRECTORY
 from trdinger.engine.open import open_database
@@ -22,10 +22,9 @@ from trdinger.report.progress import choose
 
 _NONE = "The target knows of no move."
 
-app = typer.Typer(
+app = group(
     help="Look into the ledger of a target: its moves, and what an abandoned one left behind.",
     epilog="Example: trdinger migrations list",
-    rich_markup_mode=None,
 )
 Newest = Annotated[
     str | None,
@@ -46,13 +45,6 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it.")]
 BackupToo = Annotated[
     bool, typer.Option("--backup", help="Remove the move's backup, too, if it is as the move made it.")
 ]
-
-
-@app.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
-        raise typer.Exit(UsageError.exit_code)
 
 
 @app.command("list", short_help="List the moves that the target's ledger knows.")

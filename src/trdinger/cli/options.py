@@ -86,6 +86,19 @@ Decided = Annotated[
 ]
 
 
+def group(*, help: str, epilog: str) -> typer.Typer:  # noqa: A002  # typer's own name for it
+    """Commands under one name, which alone shows what there is and ends as misuse does."""
+    app = typer.Typer(help=help, epilog=epilog, rich_markup_mode=None)
+
+    @app.callback(invoke_without_command=True)
+    def alone(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            print(context.get_help())  # noqa: T201
+            raise typer.Exit(UsageError.exit_code)
+
+    return app
+
+
 def choices(decided: Path | None, hypertable: list[str] | None, left_out: list[str] | None = None) -> Choices:
     """What the arguments say about the tables of a user's own. Raises UsageError."""
     asked = read(decided) if decided is not None else NOTHING

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import typer
-
-from trdinger.cli.options import Decided, Hypertable, Json, Source, choices, print_json
-from trdinger.errors import UsageError
+from trdinger.cli.options import Decided, Hypertable, Json, Source, choices, group, print_json
 from trdinger.legacy import source as files
 from trdinger.legacy.own.plan_file import written
 from trdinger.legacy.survey import survey
 
-app = typer.Typer(
+app = group(
     help="Decide what becomes of tables that Trdinger does not know.",
     epilog="Example: trdinger plan init trdinger.db",
-    rich_markup_mode=None,
 )
-
-
-@app.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
-        raise typer.Exit(UsageError.exit_code)
 
 
 @app.command("init", short_help="Write a first plan for a file's own tables, to be changed by hand.")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from trdinger.cli.options import At, Json, Quiet, TextNumbers, answer, print_json, target
+from trdinger.cli.options import At, Json, Quiet, TextNumbers, answer, group, print_json, target
 from trdinger.engine.open import open_database
 from trdinger.errors import RowsSetAside, UsageError
 from trdinger.legacy import rejects
@@ -25,18 +25,10 @@ File = Annotated[
     ),
 ]
 
-app = typer.Typer(
+app = group(
     help="Rows that a move set aside: count them, look at one, put the mended ones in.",
     epilog="Example: trdinger rejects list trdinger-move/rejects.jsonl",
-    rich_markup_mode=None,
 )
-
-
-@app.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
-        raise typer.Exit(UsageError.exit_code)
 
 
 @app.command("list")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import typer
-
 from trdinger.cli.db import doctor, look, refresh, retention, schema, serve, upkeep
+from trdinger.cli.options import group
 from trdinger.engine.embedded import LICENCES
-from trdinger.errors import UsageError
 
-app = typer.Typer(
+app = group(
     help=f"Start, stop and look into the database.\n\n{LICENCES}",
     epilog="Example: trdinger db status",
-    rich_markup_mode=None,
 )
 app.command("start", short_help="Start the embedded TimescaleDB in the background.")(serve.start)
 app.command("stop")(serve.stop)
@@ -30,10 +27,3 @@ app.command("retention", short_help="Archive chunks past their age, and drop the
 app.command("upgrade", short_help="Bring a database to the schema.")(schema.upgrade)
 app.command("downgrade")(schema.downgrade)
 app.command("check", short_help="Compare a database's schema with this program's.")(schema.check)
-
-
-@app.callback(invoke_without_command=True)
-def _group(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())  # noqa: T201
-        raise typer.Exit(UsageError.exit_code)
