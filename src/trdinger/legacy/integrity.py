@@ -52,11 +52,11 @@ def agreement(held: Survey, *, opened: Opened = lambda _connection: None) -> lis
         told: list[str] = []
         for table in held.tables:
             indexes = list(_read_by(connection, table)) if table.shape.series else []
-            columns = [_columns(connection, index) for index in indexes]
+            columns = [[] if partial else _columns(connection, index) for index, partial in indexes]
             if table.shape.series is None or not all(columns):
                 told += _complaints(connection, f"integrity_check({quoted(table.stored)})")
                 continue
-            for index, names in zip(indexes, columns, strict=True):
+            for (index, _), names in zip(indexes, columns, strict=True):
                 told += _walk(connection, table, index, names)
         return _few(told)
 
@@ -73,8 +73,11 @@ def _few(complaints: list[str]) -> list[str]:
     return complaints[:_LINES] + ([f"and {more} more"] if more > 0 else [])
 
 
-def _read_by(connection: sqlite3.Connection, table: TableSurvey) -> Iterator[str]:
-    """The indexes by which SQLite finds the rows of a series, as it plans the statements of a move."""
+def _read_by(connection: sqlite3.Connection, table: TableSurvey) -> Iterator[tuple[str, bool]]:
+    """The indexes by which SQLite finds the rows of a series, as it plans the statements of a move.
+
+    Each with whether it is partial.
+    """
     assert table.shape.series is not None
     named = table.shape.series.segment_by
     segment = ("",) * len(named)
@@ -87,23 +90,22 @@ def _read_by(connection: sqlite3.Connection, table: TableSurvey) -> Iterator[str
         for sql, values in statements
         for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)
     ]
-    for row in connection.execute(f"PRAGMA index_list({quoted(table.stored)})").fetchall():
-        name = bytes(row[1]).decode("utf-8", "surrogateescape")
+    listed = connection.execute(f"PRAGMA index_list({quoted(table.stored)})").fetchall()
+    for _, named, _, _, partial in listed:
+        name = bytes(named).decode("utf-8", "surrogateescape")
         if any(re.search(rf"INDEX {re.escape(name)}(?: \(|$)", plan) for plan in plans):
-            yield name
+            yield name, bool(partial)
 
 
 def _columns(connection: sqlite3.Connection, index: str) -> list[str]:
-    """The columns of an index; none of one that is partial or has expressions."""
+    """The columns of an index; none of one that has expressions."""
     columns = []
     for _, number, name, _, _, key in connection.execute(f"PRAGMA index_xinfo({quoted(index)})").fetchall():
         if number == _EXPRESSION:
             return []
         if key:
             columns.append(bytes(name).decode("utf-8", "surrogateescape"))
-    declared = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
-    partial = declared and declared[0] and re.search(rb"\)\s*WHERE\b", declared[0], re.IGNORECASE)
-    return [] if partial else columns
+    return columns
 
 
 def _walk(
