@@ -34,12 +34,7 @@ def complete(connection: psycopg.Connection[Any], *, compression: bool) -> None:
     for table in SERIES:
         if compression:
             with connection.transaction():
-                bulk.batches(connection)
-                connection.execute(
-                    "SELECT compress_chunk(chunk, if_not_compressed => true)"
-                    " FROM show_chunks(%s::text::regclass) AS chunk",
-                    (table,),
-                )
+                bulk.compress_every(connection, table)
         keys.restore_after_load(connection, table)
         connection.execute(f"ANALYZE {table}")
 

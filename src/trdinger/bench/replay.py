@@ -27,8 +27,6 @@ from trdinger.move.encoding import encode
 from trdinger.move.units import SeriesUnit, Sizes, units
 from trdinger.schema import bulk
 
-_WRITE_BYTES = 4 << 20  # of one CopyData message, as a move's
-
 
 @dataclass(frozen=True)
 class _Ready:
@@ -93,7 +91,4 @@ def _send(connection: psycopg.Connection[Any], unit: _Ready, capabilities: Capab
     )
     with connection.transaction():
         bulk.direct(connection, capabilities, ordered=True)
-        view = memoryview(unit.data)
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for start in range(0, len(view), _WRITE_BYTES):
-                copy.write(view[start : start + _WRITE_BYTES])
+        bulk.send(connection, statement, memoryview(unit.data))

@@ -35,7 +35,6 @@ from trdinger.move.units import SeriesUnit, SliceUnit, Unit
 from trdinger.schema import bulk
 from trdinger.schema.shape import TableShape
 
-_WRITE_BYTES = 4 << 20  # of one CopyData message
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,21 +62,24 @@ class Copier:
     """Copies units over one connection, which it does not share while it works."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], move: uuid.UUID, capabilities: Capabilities
+        self,
+        connection: psycopg.Connection[Any],
+        move: uuid.UUID,
+        capabilities: Capabilities,
+        spool: Spool | None = None,
     ) -> None:
+        """spool: rows that were read before."""
         self._connection = connection
         self._move = move
         self._capabilities = capabilities
+        self._spool = spool
 
-    def copy(
-        self, source: Source, units: list[Unit], *, spool: Spool | None = None, ahead: bool = True
-    ) -> Generator[Copied, None, None]:
+    def copy(self, source: Source, units: list[Unit], *, ahead: bool = True) -> Generator[Copied, None, None]:
         """Copy units that the ledger lacks, each when the next one is asked for.
 
-        spool: rows that were read before. ahead: read and encode the next unit while one is written.
-        Raises TargetError, ValuesDoNotFit.
+        ahead: read and encode the next unit while one is written. Raises TargetError, ValuesDoNotFit.
         """
-        with _Reading(source, spool) as reading:
+        with _Reading(source, self._spool) as reading:
             for unit, encoded in reading.ahead(units) if ahead else reading.in_turn(units):
                 with self._connection.transaction():
                     rows, size = (
@@ -93,12 +95,8 @@ class Copier:
             return 0, 0
         bulk.direct(self._connection, self._capabilities, ordered=encoded.ordered)
         statement = _copy_statement(unit.table.shape.name, encoded.columns, binary=True)
-        view = memoryview(encoded.data)
-        with self._connection.cursor() as cursor:
-            with cursor.copy(statement) as copy:
-                for start in range(0, len(view), _WRITE_BYTES):
-                    copy.write(view[start : start + _WRITE_BYTES])
-            _expect(unit, encoded.rows, cursor.rowcount)
+        stored = bulk.send(self._connection, statement, memoryview(encoded.data))
+        _expect(unit, encoded.rows, stored)
         return encoded.rows, len(encoded.data)
 
     def _send_slice(self, source: Source, unit: Unit) -> tuple[int, int]:

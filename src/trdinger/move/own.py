@@ -89,8 +89,7 @@ def compress(connection: psycopg.Connection[Any], table: str) -> None:
         return
     for chunk in uncompressed(connection, table):
         with connection.transaction():
-            bulk.batches(connection)
-            connection.execute("SELECT compress_chunk(%s, if_not_compressed => true)", (chunk,))
+            bulk.compress(connection, chunk)
 
 
 def uncompressed(connection: psycopg.Connection[Any], table: str) -> list[str]:

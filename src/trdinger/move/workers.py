@@ -60,9 +60,9 @@ def copy(
     def work(own: Iterator[_Lane]) -> Generator[Copied, None, None]:
         with database.connect(autocommit=True) as mine:
             opened.append(mine)
-            copier = Copier(mine, move, capabilities)
+            copier = Copier(mine, move, capabilities, spool)
             for lane in own:
-                yield from _copied(copier, source, lane, spool)
+                yield from _copied(copier, source, lane)
 
     def let_go() -> None:
         for each in opened:
@@ -72,7 +72,7 @@ def copy(
     if hands > 1:
         copied = crew(waiting, work, hands=hands, name="copy", let_go=let_go)
     else:
-        copied = Copier(connection, move, capabilities).copy(source, left, spool=spool)
+        copied = Copier(connection, move, capabilities, spool).copy(source, left)
     rows = 0
     with closing(copied):
         for each in copied:
@@ -90,13 +90,11 @@ def lanes(units: list[Unit]) -> list[_Lane]:
     return sorted(every.values(), key=lambda lane: -sum(unit.rows for unit in lane))
 
 
-def _copied(
-    copier: Copier, source: Source, lane: _Lane, spool: Spool | None
-) -> Generator[Copied, None, None]:
+def _copied(copier: Copier, source: Source, lane: _Lane) -> Generator[Copied, None, None]:
     left = list(lane)
     for tries in range(1, _TRIES + 1):
         try:
-            for copied in copier.copy(source, list(left), spool=spool, ahead=False):
+            for copied in copier.copy(source, list(left), ahead=False):
                 left.remove(copied.unit)
                 yield copied
         except psycopg.errors.DeadlockDetected:

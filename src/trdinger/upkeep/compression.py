@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from trdinger.declaration import SERIES
-from trdinger.schema import timescale
+from trdinger.schema import bulk, timescale
 from trdinger.upkeep import pieces
 from trdinger.upkeep.pieces import Piece
 
@@ -59,9 +59,7 @@ def compress(connection: psycopg.Connection[Any], planned: list[Compressed]) -> 
     """Compress each in turn, in a transaction of its own on a connection in autocommit."""
     for one in planned:
         with connection.transaction():
-            connection.execute(
-                "SELECT compress_chunk(%s::text::regclass, if_not_compressed => true)", (one.piece.relation,)
-            )
+            bulk.compress(connection, one.piece.relation)
         yield Compressed(one.piece, one.before, _size(connection, one.piece))
 
 

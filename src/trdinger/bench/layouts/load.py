@@ -28,7 +28,6 @@ from trdinger.move.workers import connections
 from trdinger.schema import bulk, keys, timescale
 from trdinger.schema.upgrade import upgrade
 
-_WRITE_BYTES = 4 << 20  # of one CopyData message, as a move's
 _PROVEN_ROWS = 50_000  # rows of a slice that is read back: not a number that chunks or batches end at
 
 _Encoded = list[tuple[tuple[str, ...], bytearray | memoryview]]
@@ -84,12 +83,7 @@ def load(database: Database, server: int | None, layout: Layout, candles: Candle
         if layout.batch_rows is not None:
             clock.stage("Compress")
             with at_home(connection, layout):
-                bulk.batches(connection, layout.batch_rows)
-                connection.execute(
-                    "SELECT compress_chunk(chunk, if_not_compressed => true)"
-                    " FROM show_chunks(%s::regclass) AS chunk",
-                    (table(layout),),
-                )
+                bulk.compress_every(connection, table(layout), layout.batch_rows)
         clock.stage("Keys")
         with at_home(connection, layout):
             keys.restore_after_load(connection, OHLCV.table)
@@ -185,9 +179,7 @@ def _copy(
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         sql.Identifier(schema(layout), OHLCV.table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for start in range(0, len(data), _WRITE_BYTES):
-            copy.write(data[start : start + _WRITE_BYTES])
+    bulk.send(connection, statement, data)
 
 
 def _inner(sent: pa.Table) -> list[Any]:
