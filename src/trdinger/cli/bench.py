@@ -11,8 +11,8 @@ from trdinger.bench import BenchOptions
 from trdinger.bench import bench as measure
 from trdinger.bench.place import Place
 from trdinger.cli import bench_layouts, bench_queries
-from trdinger.cli.options import Json, Quiet, answer, group, print_json, target
-from trdinger.errors import UsageError
+from trdinger.cli.bench_options import Seed, Svg, server
+from trdinger.cli.options import Json, Quiet, answer, group, print_json
 from trdinger.report.bench import chart, show_bench
 from trdinger.report.progress import choose
 
@@ -35,7 +35,6 @@ On = Annotated[
     ),
 ]
 Rows = Annotated[int, typer.Option("--rows", help="Candles of the file.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed and rows are the same file, which is kept.")]
 Repeat = Annotated[int, typer.Option("--repeat", help="How often each contestant runs.")]
 Only = Annotated[
     list[str] | None,
@@ -54,10 +53,6 @@ Folder = Annotated[
         help="Where the file is kept and backups go for a while. Default: bench in the user's cache.",
         show_default=False,
     ),
-]
-Svg = Annotated[
-    Path | None,
-    typer.Option("--svg", metavar="FILE", help="Write a chart to this file.", show_default=False),
 ]
 
 
@@ -84,9 +79,7 @@ def migrate(
       trdinger bench migrate --rows 100000 --repeat 1
       trdinger bench migrate --to postgresql://postgres@localhost/postgres --svg bench.svg
     """
-    address, connecting = target(to)
-    if address.kind == "sqlite":
-        raise UsageError("SQLite is no target.", hint="Name --to postgresql://… or --to embedded:")
+    address, connecting = server(to, otherwise="SQLite is no target.")
     options = BenchOptions(
         rows=rows,
         seed=seed,

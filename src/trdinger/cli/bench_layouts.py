@@ -10,8 +10,8 @@ import typer
 from trdinger.bench.layouts import LAYOUTS, LayoutsOptions
 from trdinger.bench.layouts import bench as measure
 from trdinger.bench.place import Place
-from trdinger.cli.options import Json, Quiet, answer, print_json, target
-from trdinger.errors import UsageError
+from trdinger.cli.bench_options import Seed, server
+from trdinger.cli.options import Json, Quiet, answer, print_json
 from trdinger.report.layouts import show_layouts
 from trdinger.report.progress import choose
 
@@ -31,7 +31,6 @@ On = Annotated[
 Rows = Annotated[
     int, typer.Option("--rows", help="Candles: of as many symbols as leave each two years, one at least.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed and rows are the same file, which is kept.")]
 Timeframe = Annotated[
     list[str] | None,
     typer.Option(
@@ -84,9 +83,7 @@ def command(
       trdinger bench layouts --rows 20000 --timeframe 1h --repeat 1
       trdinger bench layouts --to postgresql://postgres@localhost/postgres
     """
-    address, connecting = target(to)
-    if address.kind == "sqlite":
-        raise UsageError("SQLite has no chunks.", hint="Name --to postgresql://… or --to embedded:")
+    address, connecting = server(to, otherwise="SQLite has no chunks.")
     options = LayoutsOptions(
         rows=rows,
         seed=seed,

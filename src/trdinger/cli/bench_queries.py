@@ -11,8 +11,8 @@ from trdinger.bench.queries import QUESTIONS, QueriesOptions
 from trdinger.bench.queries import bench as measure
 from trdinger.bench.queries import drop as take_away
 from trdinger.bench.queries.place import Kept
-from trdinger.cli.options import Json, Quiet, answer, print_json, target
-from trdinger.errors import UsageError
+from trdinger.cli.bench_options import Seed, Svg, server
+from trdinger.cli.options import Json, Quiet, answer, print_json
 from trdinger.report.progress import choose
 from trdinger.report.queries import chart, show_queries
 
@@ -29,7 +29,6 @@ On = Annotated[
     ),
 ]
 Rows = Annotated[int, typer.Option("--rows", help="Candles of the file.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed and rows are the same file, which is kept.")]
 Repeat = Annotated[int, typer.Option("--repeat", help="How often each question is put to each.")]
 Only = Annotated[
     list[str] | None,
@@ -54,10 +53,6 @@ Folder = Annotated[
         help="Where the file is kept, and its copies for others. Default: bench in the user's cache.",
         show_default=False,
     ),
-]
-Svg = Annotated[
-    Path | None,
-    typer.Option("--svg", metavar="FILE", help="Write a chart to this file.", show_default=False),
 ]
 Drop = Annotated[
     bool, typer.Option("--drop", help="Take the database and the copies away instead; the file stays.")
@@ -91,9 +86,7 @@ def command(
       trdinger bench queries --rows 20000 --repeat 1 --seconds 1 --stored 100
       trdinger bench queries --to postgresql://postgres@localhost/postgres --svg queries.svg
     """
-    address, connecting = target(to)
-    if address.kind == "sqlite":
-        raise UsageError("SQLite is no target.", hint="Name --to postgresql://… or --to embedded:")
+    address, connecting = server(to, otherwise="SQLite is no target.")
     options = QueriesOptions(
         rows=rows, seed=seed, repeat=repeat, only=tuple(only or ()), seconds=seconds, stored=stored,
         readers=readers, writers=writers, folder=(folder or _DEFAULT.folder).absolute(),

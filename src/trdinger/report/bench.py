@@ -6,15 +6,14 @@ Takes what the program's JSON holds.
 from __future__ import annotations
 
 from typing import Any
-from xml.sax.saxutils import escape
 
 from rich.console import Console
 
-from trdinger.report import figures, layout
+from trdinger.report import figures, layout, svg
 
 _WIDTH, _LEFT, _RIGHT = 760, 190, 130  # of the chart: in all, for names, for figures
 _TOP, _ROW, _BAR = 64, 34, 18
-_OURS, _THEIRS, _INK, _PALE = "#2563eb", "#94a3b8", "#0f172a", "#64748b"
+_OURS, _THEIRS = "#2563eb", "#94a3b8"
 _OWN = frozenset({"trdinger", "copy and finish", "proof"})
 
 
@@ -67,12 +66,8 @@ def chart(result: dict[str, Any]) -> str:
     file = result["file"]
     heading = f"{figures.count(file['rows'])} rows, {figures.size(file['bytes'])}: seconds, less is better"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
-        f' height="{height}" font-family="system-ui, sans-serif" font-size="13" role="img">',
-        f"<title>{escape(heading)}</title>",
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        _text(16, 26, heading, weight="bold"),
-        _text(16, 46, f"{result['server']}; {_runs(result)}", colour=_PALE),
+        *svg.begun(_WIDTH, height, heading=heading, font=13),
+        svg.text(16, 46, f"{result['server']}; {_runs(result)}", colour=svg.PALE),
     ]
     for at, line in enumerate(lines):
         top = _TOP + _ROW * at
@@ -81,22 +76,13 @@ def chart(result: dict[str, Any]) -> str:
         width = max(line["seconds"] * scale, 1)
         least, most = (_LEFT + line[name] * scale for name in ("least_seconds", "most_seconds"))
         parts += [
-            _text(_LEFT - 10, middle + 5, line["name"], anchor="end"),
+            svg.text(_LEFT - 10, middle + 5, line["name"], anchor="end"),
             f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_BAR}" rx="2" fill="{colour}"/>',
             f'<path d="M{least:.1f} {middle}H{most:.1f}M{least:.1f} {middle - 4}v8M{most:.1f} {middle - 4}v8"'
-            f' stroke="{_INK}" fill="none"/>',
-            _text(max(most, _LEFT + width) + 8, middle + 5, figures.duration(line["seconds"])),
+            f' stroke="{svg.INK}" fill="none"/>',
+            svg.text(max(most, _LEFT + width) + 8, middle + 5, figures.duration(line["seconds"])),
         ]
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def _text(
-    x: float, y: float, text: str, *, colour: str = _INK, anchor: str = "start", weight: str = "normal"
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}" font-weight="{weight}">'
-        f"{escape(figures.clean(text))}</text>"
-    )
+    return svg.ended(parts)
 
 
 def _runs(result: dict[str, Any]) -> str:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from xml.sax.saxutils import escape
 
 from rich.console import Console
 
-from trdinger.report import figures, layout
+from trdinger.report import figures, layout, svg
 
 _WIDTH, _LEFT, _RIGHT = 860, 300, 150  # of the chart: in all, for names, for figures
 _TOP, _ROW, _BAR, _GAP = 64, 20, 13, 16
-_INK, _PALE = "#0f172a", "#64748b"
 _COLOURS = {"trdinger": "#2563eb", "application": "#dc2626"}
 _OTHERS = "#94a3b8"
 
@@ -75,38 +73,34 @@ def chart(result: dict[str, Any]) -> str:
     height = _TOP + _ROW * len(shown) + _GAP * len(result["questions"]) + 20
     heading = "Time to answer, less is better; each line to the right is ten times as long"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}"'
-        f' height="{height}" font-family="system-ui, sans-serif" font-size="12" role="img">',
-        f"<title>{escape(heading)}</title>",
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        _text(16, 26, heading, weight="bold"),
-        _text(
+        *svg.begun(_WIDTH, height, heading=heading, font=12),
+        svg.text(
             16,
             44,
             f"{figures.counted(result['file']['candles'], 'candle')}; {result['server']}",
-            colour=_PALE,
+            colour=svg.PALE,
         ),
     ]
     for power in range(low, high + 1):
         x = _LEFT + (power - low) * step
         parts += [
             f'<path d="M{x:.1f} {_TOP - 4}V{height - 12}" stroke="#e2e8f0"/>',
-            _text(x, _TOP - 8, milliseconds(10.0**power), colour=_PALE, anchor="middle"),
+            svg.text(x, _TOP - 8, milliseconds(10.0**power), colour=svg.PALE, anchor="middle"),
         ]
     top = _TOP
     for one in result["questions"]:
-        parts.append(_text(16, top + _BAR, one["what"]))
+        parts.append(svg.text(16, top + _BAR, one["what"]))
         for answer in one["answers"]:
             width = max((math.log10(max(answer["seconds"], 1e-9)) - low) * step, 1)
             colour = _COLOURS.get(answer["by"], _OTHERS)
             parts += [
                 f'<rect x="{_LEFT}" y="{top + 2}" width="{width:.1f}" height="{_BAR}" rx="2"'
                 f' fill="{colour}"/>',
-                _text(_LEFT + width + 6, top + _BAR, f"{answer['by']} {milliseconds(answer['seconds'])}"),
+                svg.text(_LEFT + width + 6, top + _BAR, f"{answer['by']} {milliseconds(answer['seconds'])}"),
             ]
             top += _ROW
         top += _GAP
-    return "\n".join([*parts, "</svg>", ""])
+    return svg.ended(parts)
 
 
 def milliseconds(seconds: float) -> str:
@@ -162,12 +156,3 @@ def _load(console: Console, result: dict[str, Any]) -> None:
 
 def _known(seconds: float | None) -> str:
     return "" if seconds is None else milliseconds(seconds)
-
-
-def _text(
-    x: float, y: float, text: str, *, colour: str = _INK, anchor: str = "start", weight: str = "normal"
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}" font-weight="{weight}">'
-        f"{escape(figures.clean(text))}</text>"
-    )
