@@ -86,7 +86,13 @@ def terminal(width: int = 90, encoding: str = "utf-8") -> tuple[Console, io.Text
         io.BytesIO(), encoding=encoding, errors="backslashreplace", write_through=True
     )  # as stderr
     console = Console(
-        file=stream, force_terminal=True, width=width, height=24, highlight=False, color_system=None
+        file=stream,
+        force_terminal=True,
+        width=width,
+        height=24,
+        highlight=False,
+        color_system=None,
+        _environ={"TERM": "xterm-256color"},  # whatever terminal the tests run on
     )
     return console, stream
 
